@@ -1,0 +1,69 @@
+"""Characters and their numbers, the CTC blank, and the Unicode form of all text.
+
+Text is Unicode NFC (Unicode Standard Annex #15): an accented letter is one code point. Nothing is
+folded: curly quotes stay curly, a capital stays a capital.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+_ASCII = "".join(chr(code) for code in range(32, 127))
+_ACCENTED = "àáâäãåæçèéêëìíîïñòóôöœøùúûüÿ"
+_SIGNS = "ßẞ“”‘’‚„«»‹›–—…£€§°¿¡·²³½¼¾×÷±ªº©®†•"
+
+#: Printable ASCII, the accented Latin letters of French, German and Spanish (and their neighbours),
+#: curly quotes, dashes, the pound and euro signs.
+CHARACTERS = _ASCII + _ACCENTED + _ACCENTED.upper() + _SIGNS
+
+
+def normalize_text(text: str) -> str:
+    """Text in NFC with every run of white space as one space and none at the ends."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+class Alphabet:
+    """A fixed order of characters; number 0 is the CTC blank, character i of the string has number i + 1.
+
+    >>> Alphabet("abc").encode("cab")
+    [3, 1, 2]
+    """
+
+    blank = 0
+
+    def __init__(self, characters: Iterable[str] = CHARACTERS) -> None:
+        self.characters = tuple(characters)
+        if any(len(character) != 1 for character in self.characters):
+            raise ValueError("every entry of an alphabet must be a single code point")
+        self._numbers = {character: number for number, character in enumerate(self.characters, start=1)}
+        if len(self._numbers) != len(self.characters):
+            raise ValueError("an alphabet must not name a character twice")
+
+    def __len__(self) -> int:
+        """Number of classes, the blank included."""
+        return len(self.characters) + 1
+
+    def __contains__(self, character: object) -> bool:
+        return character in self._numbers
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alphabet) and other.characters == self.characters
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
+    def missing(self, text: str) -> str:
+        """The characters of `text` that are not in the alphabet, each once, in order of appearance."""
+        return "".join(dict.fromkeys(character for character in text if character not in self._numbers))
+
+    def encode(self, text: str) -> list[int]:
+        """Numbers of the characters. Raises ValueError that names every character outside the alphabet."""
+        missing = self.missing(text)
+        if missing:
+            raise ValueError(f"characters outside the alphabet: {missing!r} in {text!r}")
+        return [self._numbers[character] for character in text]
+
+    def decode(self, numbers: Sequence[int]) -> str:
+        """The text of character numbers; blanks are left out."""
+        return "".join(self.characters[number - 1] for number in numbers if number != self.blank)

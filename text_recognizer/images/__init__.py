@@ -1,0 +1,27 @@
+"""Files to page images, page images to normalised lines."""
+
+from text_recognizer.images.crop import LineStrip, cut_line
+from text_recognizer.images.normalize import (
+    LINE_HEIGHT,
+    NORMALIZATION_VERSION,
+    NormalizedLine,
+    normalize_line,
+    normalize_line_with_box,
+    to_gray,
+)
+from text_recognizer.images.open import MAX_PIXELS, ImageError, ImageSource, open_image
+
+__all__ = [
+    "LINE_HEIGHT",
+    "MAX_PIXELS",
+    "NORMALIZATION_VERSION",
+    "ImageError",
+    "ImageSource",
+    "LineStrip",
+    "NormalizedLine",
+    "cut_line",
+    "normalize_line",
+    "normalize_line_with_box",
+    "open_image",
+    "to_gray",
+]

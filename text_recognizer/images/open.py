@@ -1,0 +1,122 @@
+"""Image files, bytes, PIL images and arrays as page images: upright, uint8, gray or RGB.
+
+Nothing is decoded before its size is known to be sane, and whatever is wrong with a file is said in
+one sentence that names it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+#: Everything that is read as an image.
+ImageSource = str | os.PathLike[str] | bytes | bytearray | Image.Image | NDArray[Any]
+
+MAX_PIXELS = 120_000_000  # an A3 page at 600 dpi has 70 million
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+_SIXTEEN_BIT = {"I;16", "I;16B", "I;16L", "I;16N", "I"}
+
+
+class ImageError(ValueError):
+    """An image that cannot be read; the message says which, why, and what to do."""
+
+
+def open_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """The image as uint8 (H, W) gray or (H, W, 3) RGB, turned upright by its EXIF orientation.
+
+    source: a path, the bytes of a file, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) RGB or
+    (H, W, 4) RGBA of uint8, uint16, bool or float in [0, 1]. Transparency is laid over white.
+    max_pixels: larger images are refused before they are decoded.
+    Raises ImageError (a ValueError) for anything that is not a readable image.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_pixels)
+    if isinstance(source, Image.Image):
+        return _from_pil(source, "the image", max_pixels)
+    name = "the image" if isinstance(source, bytes | bytearray) else str(source)
+    data = bytes(source) if isinstance(source, bytes | bytearray) else _read_file(Path(source))
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes)")
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None  # our own limit speaks, with the number in it
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            return _from_pil(image, name, max_pixels)
+    except UnidentifiedImageError as error:
+        kinds = "PNG, JPEG, TIFF, WebP, BMP"
+        raise ImageError(f"{name} is not an image that can be read (known: {kinds})") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{path} is a directory; name the image files in it") from error
+    except PermissionError as error:
+        raise ImageError(f"{path} may not be read: permission denied") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path} cannot be read: {error}") from error
+
+
+def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{name} has {width} x {height} pixels, more than the limit of {max_pixels:,}: "
+            "scale it down (300 dpi is plenty) or cut it into pages"
+        )
+
+
+def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    _check_size(image.width, image.height, name, max_pixels)
+    try:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise ImageError(f"{name} is damaged or cut short: {error}") from error
+    if upright.mode in _SIXTEEN_BIT:
+        return _from_array(np.asarray(upright, np.int64).clip(0, 65535).astype(np.uint16), max_pixels)
+    if upright.mode == "F":
+        return _from_array(np.asarray(upright, np.float32) / max(1.0, float(np.asarray(upright).max())), max_pixels)
+    if upright.mode in ("1", "L"):
+        return np.array(upright.convert("L"))
+    if "A" in upright.mode or "transparency" in upright.info:
+        return _over_white(np.array(upright.convert("RGBA")))
+    return np.array(upright.convert("RGB"))
+
+
+def _from_array(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ImageError(f"an array of shape {array.shape} is no image: (H, W), (H, W, 3) or (H, W, 4) is")
+    if 0 in array.shape:
+        raise ImageError(f"an array of shape {array.shape} has no pixels")
+    _check_size(array.shape[1], array.shape[0], "the array", max_pixels)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.dtype == np.uint8:
+        pixels = array
+    elif array.dtype == np.uint16:
+        pixels = (array >> 8).astype(np.uint8)
+    elif array.dtype == np.bool_:
+        pixels = array.astype(np.uint8) * 255
+    elif np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+            raise ImageError("an array of floats must hold values from 0 to 1")
+        pixels = np.round(array * 255).astype(np.uint8)
+    else:
+        raise ImageError(f"an array of {array.dtype} is no image: uint8, uint16, bool or float from 0 to 1 is")
+    return _over_white(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else np.ascontiguousarray(pixels)
+
+
+def _over_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    alpha = rgba[:, :, 3:].astype(np.uint16)
+    return ((rgba[:, :, :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)

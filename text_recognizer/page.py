@@ -1,0 +1,152 @@
+"""What a reading is: a page of lines of words, with polygons in pixels and confidences.
+
+All coordinates are x to the right and y down in pixels of the image that was given, after its EXIF
+orientation was applied. Confidences are probabilities in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Point = tuple[float, float]
+Polygon = tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word: its text without spaces, its outline, its confidence, and one confidence a character."""
+
+    text: str
+    polygon: Polygon
+    confidence: float
+    character_confidences: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "polygon": _to_lists(self.polygon),
+            "character_confidences": [round(value, 4) for value in self.character_confidences],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Word:
+        """The word that `to_dict` described. Raises ValueError where a field is missing or of the wrong kind."""
+        with _Naming("word"):
+            return cls(
+                str(data["text"]),
+                _to_polygon(data["polygon"]),
+                float(data["confidence"]),
+                tuple(float(value) for value in data.get("character_confidences", ())),
+            )
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line: its text, its outline, its baseline from left to right, its confidence and its words."""
+
+    text: str
+    polygon: Polygon
+    confidence: float
+    baseline: Polygon = ()
+    words: tuple[Word, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "polygon": _to_lists(self.polygon),
+            "baseline": _to_lists(self.baseline),
+            "words": [word.to_dict() for word in self.words],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Line:
+        """The line that `to_dict` described. Raises ValueError where a field is missing or of the wrong kind."""
+        with _Naming("line"):
+            return cls(
+                str(data["text"]),
+                _to_polygon(data["polygon"]),
+                float(data["confidence"]),
+                _to_polygon(data.get("baseline", ())),
+                tuple(Word.from_dict(word) for word in data.get("words", ())),
+            )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its lines in reading order, the size of its image in pixels, and where it came from."""
+
+    lines: tuple[Line, ...] = ()
+    width: int = 0
+    height: int = 0
+    source: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The text of all lines, one a row."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence of the lines, weighted by their characters; 1 for a page without lines."""
+        weights = [max(1, len(line.text)) for line in self.lines]
+        if not weights:
+            return 1.0
+        return sum(w * line.confidence for w, line in zip(weights, self.lines, strict=True)) / sum(weights)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self.lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "width": self.width,
+            "height": self.height,
+            "source": self.source,
+            "models": dict(self.models),
+            "lines": [line.to_dict() for line in self.lines],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Page:
+        """The page that `to_dict` described. Raises ValueError where a field is missing or of the wrong kind."""
+        with _Naming("page"):
+            return cls(
+                tuple(Line.from_dict(line) for line in data["lines"]),
+                int(data["width"]),
+                int(data["height"]),
+                data.get("source"),
+                dict(data.get("models", {})),
+            )
+
+
+class _Naming:
+    """Turns the errors of reading a dict into a ValueError that says what was being read."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, KeyError):
+            raise ValueError(f"a {self.what} has no {error.args[0]!r}") from error
+        if isinstance(error, TypeError | AttributeError):
+            raise ValueError(f"not a {self.what}: {error}") from error
+
+
+def _to_lists(polygon: Polygon) -> list[list[float]]:
+    return [[round(x, 2), round(y, 2)] for x, y in polygon]
+
+
+def _to_polygon(points: Any) -> Polygon:
+    return tuple((float(x), float(y)) for x, y in points)
