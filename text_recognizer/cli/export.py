@@ -1,0 +1,24 @@
+"""`text-recognizer export`: a training run to a model bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from text_recognizer.cli.errors import explained
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run, or its name.")],
+    output: Annotated[Path, typer.Option(help="Folder of the bundle to write.")],
+    version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+    measure: Annotated[bool, typer.Option(help="Measure the bundle on val and write the scores into it.")] = True,
+) -> None:
+    """Write a model bundle (model.onnx, bundle.json, README.md) from the last checkpoint of a run."""
+    with explained():
+        from text_recognizer.learning.training.export import export_run
+
+        folder = export_run(run, output, version, measure)
+    typer.echo(f"wrote {folder}")

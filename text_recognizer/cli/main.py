@@ -1,0 +1,48 @@
+"""The program `text-recognizer`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from text_recognizer import __version__
+from text_recognizer.cli.evaluate import evaluate
+from text_recognizer.cli.export import export
+from text_recognizer.cli.read import read
+from text_recognizer.cli.train import train
+
+app = typer.Typer(
+    help="Reads handwriting, and learns to read yours.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(read)
+app.command(context_settings={"ignore_unknown_options": True})(train)
+app.command()(evaluate)
+app.command()(export)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"text-recognizer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Reads handwriting, and learns to read yours."""
+
+
+def main() -> None:
+    """Entry point of the program."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

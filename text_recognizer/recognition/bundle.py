@@ -1,0 +1,129 @@
+"""A model bundle: a folder with `model.onnx`, `bundle.json` and `README.md` (the model card).
+
+Training writes bundles, reading loads them, and nothing else passes between the two halves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FORMAT_VERSION = 1
+SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
+
+
+class BundleError(ValueError):
+    """A bundle that cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What `bundle.json` says, and the folder it lies in.
+
+    task: "lines" or "detector". version: of the model. settings: what reading needs to know (alphabet,
+    input geometry, thresholds). scores and provenance: for people.
+    """
+
+    folder: Path
+    name: str
+    task: str
+    version: str
+    sha256: str
+    normalization: int
+    settings: Mapping[str, Any]
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """Name, version and the start of the hash: enough to say which model read a page."""
+        return f"{self.name} {self.version} ({self.sha256[:8]})"
+
+
+def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
+    """The folder of a bundle: a path, or the name of a shipped one. Raises BundleError."""
+    path = Path(name_or_path)
+    for candidate in (path, SHIPPED / path):
+        if (candidate / "bundle.json").is_file():
+            return candidate
+    shipped = ", ".join(sorted(entry.parent.name for entry in SHIPPED.glob("*/bundle.json"))) or "none"
+    raise BundleError(f"no model bundle at {path}, and no shipped one of that name (shipped: {shipped})")
+
+
+def load_bundle(name_or_path: str | os.PathLike[str], task: str, normalization: int) -> Bundle:
+    """Read and check a bundle. Raises BundleError where it is for another task, too new, or damaged."""
+    folder = find_bundle(name_or_path)
+    try:
+        data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        version = data.pop("format_version")
+        bundle = Bundle(folder=folder, **data)
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{folder / 'bundle.json'} is damaged: {error}") from error
+    if version > FORMAT_VERSION:
+        raise BundleError(f"{folder} has bundle format {version}; this program knows {FORMAT_VERSION}: update it")
+    if bundle.task != task:
+        raise BundleError(f"{folder} is a bundle for {bundle.task!r}, not for {task!r}")
+    if bundle.normalization != normalization:
+        raise BundleError(
+            f"{folder} learned from images of normalisation {bundle.normalization}, this program makes "
+            f"{normalization}: export the model again"
+        )
+    return bundle
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def verify(bundle: Bundle) -> None:
+    """Raises BundleError where the weights are not those that `bundle.json` names."""
+    found = file_hash(bundle.folder / "model.onnx")
+    if found != bundle.sha256:
+        raise BundleError(f"{bundle.folder / 'model.onnx'} is not the file its bundle.json names (SHA-256 {found})")
+
+
+class Session:
+    """An ONNX Runtime session on a bundle's weights, on the CPU."""
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        import onnxruntime  # here, so that `import text_recognizer` stays quick
+
+        path = bundle.folder / "model.onnx"
+        if not path.is_file():
+            raise BundleError(f"{path} is missing")
+        verify(bundle)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or available_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Threads that wait by spinning take the cores from whatever else a server does.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        # Arenas never shrink: without them, memory follows the page that is being read.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises its own kinds
+            raise BundleError(f"{path} cannot be loaded: {error}") from error
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The first output for a batch of images (B, 1, H, W) float32."""
+        return self._session.run(None, {self._input: batch})[0]
+
+
+def available_cores() -> int:
+    """Cores this process may use, at most 8: small networks gain nothing from more."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cores = os.cpu_count() or 1
+    return max(1, min(8, cores))

@@ -1,0 +1,60 @@
+"""Finding the lines of a page."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text_recognizer.images import NORMALIZATION_VERSION, to_gray
+from text_recognizer.recognition.bundle import Session, load_bundle
+from text_recognizer.recognition.detector_input import detector_input
+from text_recognizer.recognition.layout import DetectedLine, lines_from_maps, with_ink
+from text_recognizer.recognition.reading_order import reading_order
+
+_LONG_SIDE = 1536.0  # input pixels of a page's longer side
+_HEIGHTS = (18.0, 95.0)  # line heights in input pixels that the network knows well
+_BEST_HEIGHT = 42.0
+
+
+class LineDetector:
+    """Finds handwritten and printed lines with a "detector" bundle."""
+
+    def __init__(self, bundle: str | os.PathLike[str] = "detector", threads: int | None = None) -> None:
+        self.bundle = load_bundle(bundle, "detector", NORMALIZATION_VERSION)
+        self.threshold = float(self.bundle.settings.get("threshold", 0.5))
+        self.session = Session(self.bundle, threads)
+
+    def detect(self, image: NDArray[np.uint8]) -> list[DetectedLine]:
+        """The lines of a page image uint8 (H, W) or (H, W, 3), in reading order, in pixels of that image."""
+        gray = to_gray(image)
+        scale = min(2.0, _LONG_SIDE / max(gray.shape))
+        lines = self._at_scale(gray, scale)
+        better = self._better_scale(lines, scale, gray.shape)
+        if better is not None:
+            # Very large or very small writing: look again at the size the network knows best.
+            again = self._at_scale(gray, better)
+            lines = again or lines
+        return [lines[index] for index in reading_order([line.box for line in lines])]
+
+    def _better_scale(self, lines: list[DetectedLine], scale: float, shape: tuple[int, ...]) -> float | None:
+        if not lines:
+            # A crop of one line is so large at this scale that nothing looked like a line.
+            return _BEST_HEIGHT * 1.5 / shape[0] if shape[0] * scale < 0.2 * _LONG_SIDE else None
+        height = float(np.median([line.height for line in lines])) * scale
+        if _HEIGHTS[0] <= height <= _HEIGHTS[1]:
+            return None
+        better = min(scale * _BEST_HEIGHT / height, 2.0, 2 * _LONG_SIDE / max(shape))
+        return better if abs(np.log(better / scale)) > 0.2 else None
+
+    def _at_scale(self, gray: NDArray[np.uint8], scale: float) -> list[DetectedLine]:
+        density = detector_input(gray, scale)
+        maps = self.session.run(density)[0]
+        core = 1 / (1 + np.exp(-maps[0]))
+        found = with_ink(lines_from_maps(core, maps[1:], self.threshold), density[0, 0])
+        limit = np.array([gray.shape[1] - 1.0, gray.shape[0] - 1.0])
+        return [
+            DetectedLine(line.baseline / scale, np.clip(line.polygon / scale, 0, limit), line.confidence)
+            for line in found
+        ]

@@ -1,0 +1,130 @@
+"""Reading of line crops: normalise, batch by width, run the network, decode, place words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text_recognizer.alphabet import Alphabet, normalize_text
+from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
+from text_recognizer.recognition.bundle import Session, load_bundle
+from text_recognizer.recognition.decoding import DecodedCharacter, greedy, softmax
+from text_recognizer.recognition.geometry import LineGeometry
+
+
+@dataclass(frozen=True)
+class ReadWord:
+    """A word of a line crop: its box (left, top, right, bottom) in pixels of the crop."""
+
+    text: str
+    box: tuple[float, float, float, float]
+    confidence: float
+    character_confidences: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ReadLine:
+    """The reading of one line crop; box: around the writing, in pixels of the crop; None where it is blank."""
+
+    text: str
+    confidence: float
+    words: tuple[ReadWord, ...]
+    box: tuple[float, float, float, float] | None
+
+
+class LineTextRecognizer:
+    """Reads crops of single lines with a "lines" bundle."""
+
+    def __init__(self, bundle: str | os.PathLike[str] = "lines", threads: int | None = None) -> None:
+        self.bundle = load_bundle(bundle, "lines", NORMALIZATION_VERSION)
+        settings = self.bundle.settings
+        self.alphabet = Alphabet(settings["alphabet"])
+        self.geometry = LineGeometry(**settings["geometry"])
+        self.temperature = float(settings.get("temperature", 1.0))
+        self.session = Session(self.bundle, threads)
+
+    def read(self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[ReadLine]:
+        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given."""
+        lines = [normalize_line_with_box(crop, self.geometry.height) for crop in crops]
+        logits = self.logits([line.image for line in lines], batch_size)
+        return [self._decode(line, scores) for line, scores in zip(lines, logits, strict=True)]
+
+    def logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
+        """CTC logits (T, K) of normalised images (height, W), each cut to its own frames."""
+        results: list[NDArray[np.float32]] = [np.zeros((0, len(self.alphabet)), np.float32)] * len(images)
+        # Only lines of one padded width share a batch, so no line sees another's padding.
+        by_width: dict[int, list[int]] = {}
+        for index, image in enumerate(images):
+            by_width.setdefault(self.geometry.padded_width(image.shape[1]), []).append(index)
+        for width, indices in sorted(by_width.items()):
+            for start in range(0, len(indices), batch_size):
+                chosen = indices[start : start + batch_size]
+                outputs = self.session.run(self.geometry.batch([images[i] for i in chosen], width))
+                for index, output in zip(chosen, outputs, strict=True):
+                    results[index] = output[: self.geometry.frames(images[index].shape[1])]
+        return results
+
+    def _decode(self, line: NormalizedLine, logits: NDArray[np.float32]) -> ReadLine:
+        if not line.image.any():
+            return ReadLine("", 1.0, (), None)
+        characters = greedy(softmax(logits, self.temperature))
+        words = tuple(self._word(line, group) for group in self._split(characters))
+        rows = np.flatnonzero(line.image.max(axis=1))
+        corners = line.to_crop(np.array([[0, rows[0]], [line.image.shape[1], rows[-1] + 1]]))
+        text = normalize_text(" ".join(word.text for word in words))
+        return ReadLine(text, line_confidence(words), words, _box(corners))
+
+    def _split(self, characters: list[DecodedCharacter]) -> list[list[DecodedCharacter]]:
+        """Groups of characters between spaces."""
+        groups: list[list[DecodedCharacter]] = [[]]
+        for character in characters:
+            if self.alphabet.decode([character.number]) == " ":
+                groups.append([])
+            else:
+                groups[-1].append(character)
+        return [group for group in groups if group]
+
+    def _word(self, line: NormalizedLine, characters: list[DecodedCharacter]) -> ReadWord:
+        text = self.alphabet.decode([character.number for character in characters])
+        confidences = tuple(character.probability for character in characters)
+        # CTC peaks somewhere inside a character: half a character of air at both ends finds its outline.
+        frames = characters[-1].end - characters[0].start
+        air = max(2.0, 0.5 * frames / len(characters))
+        left = self.geometry.column(characters[0].start - air)
+        right = self.geometry.column(characters[-1].end + air)
+        left, right, top, bottom = _ink_extent(line.image, left, right)
+        corners = line.to_crop(np.array([[left, top], [right, bottom]]))
+        return ReadWord(text, _box(corners), word_confidence(confidences), confidences)
+
+
+def word_confidence(characters: Sequence[float]) -> float:
+    """Probability that a word is right: the geometric mean of its characters, pulled down by the weakest of them."""
+    if not characters:
+        return 1.0
+    mean = float(np.exp(np.mean(np.log(np.clip(characters, 1e-6, 1.0)))))
+    return float(np.sqrt(mean * min(characters)))
+
+
+def line_confidence(words: Sequence[ReadWord]) -> float:
+    """Mean confidence of a line's words, weighted by their length."""
+    weights = [len(word.text) for word in words]
+    return float(np.average([word.confidence for word in words], weights=weights)) if words else 0.0
+
+
+def _ink_extent(image: NDArray[np.uint8], left: float, right: float) -> tuple[float, float, float, float]:
+    """The columns and rows of the ink between two columns; the columns themselves where there is none."""
+    start, end = max(0, int(left)), min(image.shape[1], int(np.ceil(right)))
+    part = image[:, start:end] > 64
+    columns, rows = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
+    if not len(columns):
+        return left, right, 0.0, float(image.shape[0])
+    return start + float(columns[0]), start + float(columns[-1] + 1), float(rows[0]), float(rows[-1] + 1)
+
+
+def _box(corners: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    (left, top), (right, bottom) = corners.tolist()
+    return left, top, right, bottom

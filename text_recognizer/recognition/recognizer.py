@@ -1,0 +1,104 @@
+"""The way of a page: image -> lines in reading order -> normalised crops -> text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text_recognizer.images import ImageSource, LineStrip, open_image
+from text_recognizer.images.open import MAX_PIXELS
+from text_recognizer.page import Line, Page, Polygon, Word
+from text_recognizer.recognition.detector import LineDetector
+from text_recognizer.recognition.layout import DetectedLine
+from text_recognizer.recognition.lines import LineTextRecognizer, ReadLine
+
+_Points = NDArray[np.float64]
+
+
+class TextRecognizer:
+    """Reads pages of handwriting.
+
+    lines, detector: name of a shipped bundle or path of another. threads: of the networks, by default
+    one a core. max_pixels: larger images are refused before they are decoded.
+
+    >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP
+    >>> print(page.text)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        lines: str | os.PathLike[str] = "lines",
+        detector: str | os.PathLike[str] = "detector",
+        threads: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        self.line_reader = LineTextRecognizer(lines, threads)
+        self._detector_name, self._threads = detector, threads
+        self._detector: LineDetector | None = None
+        self.max_pixels = max_pixels
+
+    @property
+    def detector(self) -> LineDetector:
+        """The line detector, loaded when first asked for: readers of cropped lines do without it."""
+        if self._detector is None:
+            self._detector = LineDetector(self._detector_name, self._threads)
+        return self._detector
+
+    def read(self, source: ImageSource) -> Page:
+        """Read a page.
+
+        source: a path, the bytes of a file, a PIL image, or an array as `images.open_image` takes it.
+        Raises ImageError (a ValueError) where the image cannot be read. A blank page has no lines.
+        """
+        image = open_image(source, self.max_pixels)
+        found = self.detector.detect(image)
+        strips = [LineStrip(line.baseline, line.polygon) for line in found]
+        readings = self.line_reader.read([strip.cut(image) for strip in strips])
+        lines = (
+            _page_line(reading, detected, strip)
+            for reading, detected, strip in zip(readings, found, strips, strict=True)
+        )
+        name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        return Page(
+            tuple(line for line in lines if line.text),
+            image.shape[1],
+            image.shape[0],
+            name,
+            {"detector": self.detector.bundle.identity, "lines": self.line_reader.bundle.identity},
+        )
+
+    def read_lines(self, sources: Sequence[ImageSource]) -> list[Line]:
+        """Read images that hold one line each; polygons are in pixels of each image."""
+        images = [open_image(source, self.max_pixels) for source in sources]
+        return [
+            _crop_line(reading, image) for reading, image in zip(self.line_reader.read(images), images, strict=True)
+        ]
+
+
+def _page_line(reading: ReadLine, detected: DetectedLine, strip: LineStrip) -> Line:
+    words = tuple(
+        Word(word.text, _polygon(strip.to_page(_corners(word.box))), word.confidence, word.character_confidences)
+        for word in reading.words
+    )
+    return Line(reading.text, _polygon(detected.polygon), reading.confidence, _polygon(detected.baseline), words)
+
+
+def _crop_line(reading: ReadLine, image: NDArray[np.uint8]) -> Line:
+    box = reading.box or (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
+    words = tuple(
+        Word(word.text, _polygon(_corners(word.box)), word.confidence, word.character_confidences)
+        for word in reading.words
+    )
+    return Line(reading.text, _polygon(_corners(box)), reading.confidence, (), words)
+
+
+def _corners(box: tuple[float, float, float, float]) -> _Points:
+    left, top, right, bottom = box
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+
+
+def _polygon(points: _Points) -> Polygon:
+    return tuple((float(x), float(y)) for x, y in points)
