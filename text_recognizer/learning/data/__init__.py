@@ -1,0 +1,1 @@
+"""Datasets and synthetic handwriting, one file a dataset."""

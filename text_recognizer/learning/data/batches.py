@@ -1,0 +1,133 @@
+"""Batches of lines of similar width, so that little is padded and few shapes occur."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.learning.data.augmentation import LineAugmentation
+from text_recognizer.learning.data.lines import LineDataset, LineLabel
+from text_recognizer.recognition.geometry import LineGeometry
+
+WIDTH_STEP = 128  # widths of training batches are multiples of it
+
+
+@dataclass
+class LineBatch:
+    """A batch for CTC.
+
+    images: (B, 1, H, W) float32 in [0, 1], ink 1, padded with paper. frames: (B,) int64, CTC frames
+    of each line. targets: (sum of lengths,) int64 character numbers. lengths: (B,) int64. labels: B labels.
+    """
+
+    images: Tensor
+    frames: Tensor
+    targets: Tensor
+    lengths: Tensor
+    labels: list[LineLabel]
+
+
+#: An image uint8 (height, W), its label, and the columns that every image of its batch is padded to.
+LineItem = tuple[NDArray[np.uint8], LineLabel, int]
+
+
+class MixedLines(Dataset[LineItem]):
+    """Several line datasets one after the other; augmented where an augmentation is given.
+
+    An item is asked for by (index, columns): the image comes back at most `columns` wide.
+    """
+
+    def __init__(self, parts: Sequence[LineDataset], augmentation: LineAugmentation | None = None) -> None:
+        self.parts = list(parts)
+        self.ends = np.cumsum([len(part) for part in parts])
+        self.widths = np.concatenate([part.widths for part in parts])
+        self.augmentation = augmentation
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, item: tuple[int, int]) -> LineItem:
+        index, columns = item
+        part = int(np.searchsorted(self.ends, index, side="right"))
+        image, label = self.parts[part][index - (self.ends[part - 1] if part else 0)]
+        image = self.augmentation(image, columns) if self.augmentation else image
+        return image[:, :columns], label, columns
+
+
+class WidthBatches(Sampler[list[tuple[int, int]]]):
+    """Batches of lines with similar widths, in a new random order every epoch.
+
+    Input widths are multiples of 128 and each has one batch size, about `columns` image columns in
+    all. A dozen shapes in total: every other shape would make oneDNN and cuDNN prepare a new set of
+    kernels, which on a CPU doubles the time of a step.
+    per_epoch: lines of each part drawn per epoch (a part with fewer lines gives all of its own).
+    fill: complete the last batch of each width with lines drawn again, so that shapes stay few.
+    """
+
+    def __init__(
+        self, lines: MixedLines, columns: int, margin: int, per_epoch: Sequence[int], seed: int = 0, fill: bool = True
+    ) -> None:
+        self.lines, self.columns, self.margin = lines, columns, margin
+        self.per_epoch, self.seed, self.fill = per_epoch, seed, fill
+        self.epoch = 0
+        self._count = len(self._batches(0))
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch whose order `__iter__` gives next; Lightning calls this, also after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches an epoch: constant, as the learning rate schedule counts on it."""
+        return self._count
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        batches = self._batches(self.epoch)
+        yield from (batches[number % len(batches)] for number in range(self._count))
+        self.epoch += 1
+
+    def _batches(self, epoch: int) -> list[list[tuple[int, int]]]:
+        rng = np.random.default_rng([self.seed, epoch])
+        chosen = []
+        for part, start in enumerate(np.r_[0, self.lines.ends[:-1]]):
+            size = len(self.lines.parts[part])
+            chosen.append(start + rng.permutation(size)[: self.per_epoch[part]])
+        indices = rng.permutation(np.concatenate(chosen))
+        # A little more than each line needs: room for the augmentation to stretch it.
+        inputs = -(-(self.lines.widths[indices] * 1.04 + 2 * self.margin) // WIDTH_STEP).astype(int) * WIDTH_STEP
+        batches: list[list[tuple[int, int]]] = []
+        for width in np.unique(inputs):
+            members = indices[inputs == width]
+            size = max(1, self.columns // int(width))
+            if self.fill:
+                members = np.resize(members, -(-len(members) // size) * size)
+            limit = int(width) - 2 * self.margin
+            batches += [[(int(i), limit) for i in members[at : at + size]] for at in range(0, len(members), size)]
+        return [batches[number] for number in rng.permutation(len(batches))]
+
+
+class Collate:
+    """Makes a `LineBatch` of items: the padding that reading does, and the numbers of the characters."""
+
+    def __init__(self, alphabet: Alphabet, geometry: LineGeometry) -> None:
+        self.alphabet, self.geometry = alphabet, geometry
+
+    def __call__(self, items: list[LineItem]) -> LineBatch:
+        """The batch of some items."""
+        images = [image for image, _, _ in items]
+        width = items[0][2] + 2 * self.geometry.margin
+        # A space at both ends gives the network a frame to begin and to end with.
+        targets = [self.alphabet.encode(f" {label.text} ") for _, label, _ in items]
+        return LineBatch(
+            torch.from_numpy(self.geometry.batch(images, width)),
+            torch.tensor([self.geometry.frames(image.shape[1]) for image in images]),
+            torch.tensor([number for target in targets for number in target]),
+            torch.tensor([len(target) for target in targets]),
+            [label for _, label, _ in items],
+        )

@@ -1,0 +1,92 @@
+"""Lines of handwriting with their text: the base of every line dataset, and its cache of normalised images."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from text_recognizer.images import NORMALIZATION_VERSION
+
+
+@dataclass(frozen=True)
+class LineLabel:
+    """What is known of a line: its identifier, its text (NFC), its writer and the dataset it is from."""
+
+    identifier: str
+    text: str
+    writer: str
+    source: str
+
+
+class LineDataset(Sequence[tuple[NDArray[np.uint8], LineLabel]]):
+    """Normalised lines in memory-mapped storage, read in any order by several processes at no cost.
+
+    An item is an image uint8 (height, W), ink 255 and paper 0, and its label. On disk: `pixels.npy`
+    uint8 (sum of widths, height), lines one after the other, transposed so that a line is contiguous,
+    and `index.json` with widths and labels.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        self.labels = [LineLabel(**row) for row in index["labels"]]
+        self.widths = np.array(index["widths"], np.int64)
+        self._ends = np.cumsum(self.widths)
+        self._pixels = np.load(folder / "pixels.npy", mmap_mode="r") if len(self.labels) else None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        if self._pixels is None:
+            raise IndexError(index)
+        end = self._ends[index]
+        image = np.ascontiguousarray(self._pixels[end - self.widths[index] : end].T)
+        return image, self.labels[index]
+
+
+def cached_lines(
+    cache: Path, key: str, samples: Iterable[tuple[NDArray[np.uint8], LineLabel]], total: int | None = None
+) -> LineDataset:
+    """The dataset stored under `key`, made from `samples` (normalised images) where it is not there yet.
+
+    The folder appears whole or not at all: an interrupted preparation leaves nothing behind to be mistaken
+    for a dataset. The key contains the version of the normalisation, so a change of it makes a new one.
+    """
+    folder = cache / f"{key}-normalization{NORMALIZATION_VERSION}"
+    if not (folder / "index.json").exists():
+        _write(folder, track(samples, description=f"preparing {key}", total=total))
+    return LineDataset(folder)
+
+
+def _write(folder: Path, samples: Iterable[tuple[NDArray[np.uint8], LineLabel]]) -> None:
+    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        images: list[NDArray[np.uint8]] = []
+        labels: list[LineLabel] = []
+        for image, label in samples:
+            images.append(np.ascontiguousarray(image.T))
+            labels.append(label)
+        if images:
+            np.save(partial / "pixels.npy", np.concatenate(images))
+        index = {"widths": [len(image) for image in images], "labels": [asdict(label) for label in labels]}
+        (partial / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def in_order(datasets: Sequence[LineDataset]) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
+    """All lines of several datasets, one dataset after the other."""
+    for dataset in datasets:
+        yield from (dataset[index] for index in range(len(dataset)))

@@ -1,0 +1,72 @@
+"""Datasets of whole pages with the outline, baseline and text of every line.
+
+Layout: `<name>/pages.json`, a list of {page, split, size, lines: [{text, polygon, baseline}]}, and the
+images in `<name>/pages/`. Known names: copiste ("Copiste d'un jour", modern French, CC BY 4.0), hooker,
+lathrop, poilus (historical hands).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from text_recognizer.alphabet import Alphabet, normalize_text
+from text_recognizer.images import cut_line, normalize_line
+from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
+from text_recognizer.learning.data.locations import cache_dir, data_dir, require
+
+
+@dataclass(frozen=True)
+class PageTruth:
+    """A page image on disk and its lines, each a dict with text, polygon and baseline in pixels."""
+
+    identifier: str
+    path: Path
+    lines: list[dict[str, Any]]
+
+    def image(self) -> NDArray[np.uint8]:
+        """The page as uint8 (H, W) gray."""
+        with Image.open(self.path) as image:
+            return np.array(image.convert("L"))
+
+
+def pages(name: str, split: str) -> list[PageTruth]:
+    """The pages of one split of dataset `name`. Raises FileNotFoundError where the dataset is missing."""
+    folder = data_dir() / name
+    rows = json.loads(require(folder / "pages.json", f"the pages of {name}").read_text(encoding="utf-8"))
+    files = {path.stem: path for path in (folder / "pages").iterdir()}
+    return [PageTruth(row["page"], files[row["page"]], row["lines"]) for row in rows if row["split"] == split]
+
+
+def is_legible(text: str) -> bool:
+    """Whether the transcription is of plain text: `>...<` marks crossed-out and illegible words."""
+    return bool(text) and ">" not in text and "<" not in text
+
+
+def page_lines(name: str, split: str) -> LineDataset:
+    """The lines of the pages, cut along their baselines inside their polygons, normalised.
+
+    Lines with crossed-out words or characters outside the alphabet are left out.
+    """
+    truth = pages(name, split)
+    return cached_lines(cache_dir(), f"{name}-{split}", _cut(name, truth))
+
+
+def _cut(name: str, truth: list[PageTruth]) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
+    alphabet = Alphabet()
+    for page in truth:
+        image = page.image()
+        for number, line in enumerate(page.lines):
+            text = normalize_text(line["text"])
+            if not is_legible(text) or alphabet.missing(text) or len(line["baseline"]) < 2:
+                continue
+            crop = cut_line(image, np.array(line["baseline"]), np.array(line["polygon"]))
+            label = LineLabel(f"{page.identifier}-{number:02d}", text, f"{name}-{page.identifier}", name)
+            yield normalize_line(crop), label

@@ -1,0 +1,27 @@
+"""Error rates of a line recogniser on a line dataset."""
+
+from __future__ import annotations
+
+from text_recognizer.alphabet import normalize_text
+from text_recognizer.learning.data.lines import LineDataset
+from text_recognizer.learning.evaluation.error_rates import ErrorRates, error_rates
+from text_recognizer.recognition.decoding import greedy, softmax
+from text_recognizer.recognition.lines import LineTextRecognizer
+
+
+def read_dataset(recognizer: LineTextRecognizer, dataset: LineDataset) -> list[str]:
+    """Greedy readings of a dataset of normalised lines, in its order."""
+    order = sorted(range(len(dataset)), key=lambda index: int(dataset.widths[index]))
+    texts = [""] * len(dataset)
+    for start in range(0, len(order), 64):
+        chosen = order[start : start + 64]
+        for index, logits in zip(chosen, recognizer.logits([dataset[i][0] for i in chosen]), strict=True):
+            numbers = [character.number for character in greedy(softmax(logits))]
+            texts[index] = normalize_text(recognizer.alphabet.decode(numbers))
+    return texts
+
+
+def measure_lines(recognizer: LineTextRecognizer, dataset: LineDataset) -> tuple[ErrorRates, list[str]]:
+    """Error rates on a dataset, and the readings."""
+    texts = read_dataset(recognizer, dataset)
+    return error_rates(texts, [label.text for label in dataset.labels]), texts

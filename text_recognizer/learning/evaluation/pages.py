@@ -1,0 +1,147 @@
+"""How well whole pages are read: lines found (at IoU 0.5) and the character error rate of the page's text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+from scipy.optimize import linear_sum_assignment
+
+from text_recognizer.alphabet import normalize_text
+from text_recognizer.learning.data.forms import TracedPage, traced_pages
+from text_recognizer.learning.data.pages import is_legible
+from text_recognizer.learning.data.photograph import photograph
+from text_recognizer.page import Page
+from text_recognizer.recognition.recognizer import TextRecognizer
+
+#: The notice printed at the head of every Copiste page; the ground truth leaves it out.
+_NOTICE = (
+    "J'ai lu les conditions de participation et j'y consens. Je comprends que mon manuscrit sera anonymisé et utilisé "
+    "par BAnQ pour des activités de recherche et développement et qu'il pourra aussi être publié et partagé sous "
+    "licence CC-BY pour être utilisé librement à des fins non commerciales."
+)
+
+
+@dataclass
+class PageScores:
+    """Sums over pages. found: lines matched at IoU 0.5; predicted, expected: lines in all; edits,
+    characters: of the text of the pages counted."""
+
+    found: int = 0
+    predicted: int = 0
+    expected: int = 0
+    edits: int = 0
+    characters: int = 0
+    pages: int = 0
+
+    @property
+    def precision(self) -> float:
+        """Share of the predicted lines that are lines."""
+        return self.found / max(1, self.predicted)
+
+    @property
+    def recall(self) -> float:
+        """Share of the lines that were found."""
+        return self.found / max(1, self.expected)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return 2 * self.found / max(1, self.predicted + self.expected)
+
+    @property
+    def cer(self) -> float:
+        """Character error rate of whole pages, lines joined by spaces in reading order."""
+        return self.edits / max(1, self.characters)
+
+
+def overlaps(found: Sequence[NDArray], expected: Sequence[NDArray], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Intersection over union of every pair of polygons, drawn at half size. Returns (found, expected)."""
+    masks = [[_drawn(polygon, shape) for polygon in polygons] for polygons in (found, expected)]
+    result = np.zeros((len(found), len(expected)))
+    for i, (a, box_a) in enumerate(masks[0]):
+        for j, (b, box_b) in enumerate(masks[1]):
+            if box_a[0] < box_b[2] and box_b[0] < box_a[2] and box_a[1] < box_b[3] and box_b[1] < box_a[3]:
+                both = int(np.count_nonzero(a & b))
+                result[i, j] = both / max(1, int(np.count_nonzero(a)) + int(np.count_nonzero(b)) - both)
+    return result
+
+
+def _drawn(polygon: NDArray, shape: tuple[int, int]) -> tuple[NDArray[np.bool_], list[float]]:
+    points: NDArray[np.float64] = np.asarray(polygon, np.float64)
+    mask = np.zeros((shape[0] // 2 + 1, shape[1] // 2 + 1), np.uint8)
+    cv2.fillPoly(mask, [np.round(points / 2).astype(np.int32)], 1)
+    return mask > 0, [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
+
+
+def match_lines(iou: NDArray[np.float64], least: float = 0.5) -> list[tuple[int, int]]:
+    """The pairs of the best one-to-one assignment whose IoU is at least `least`."""
+    rows, columns = linear_sum_assignment(-iou)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if iou[i, j] >= least]
+
+
+def is_notice(text: str) -> bool:
+    """Whether a line reads like a piece of the notice printed on Copiste pages."""
+    if len(text) < 30:
+        return False
+    shortest = min(
+        Levenshtein.distance(text, _NOTICE[start : start + len(text)]) for start in range(0, len(_NOTICE) - 20, 4)
+    )
+    return shortest < 0.5 * len(text)
+
+
+def add_page(scores: PageScores, page: Page, truth: TracedPage, count_text: bool = True) -> None:
+    """Add one reading to the sums. Printed notices that the truth leaves out count neither way."""
+    iou = overlaps(
+        [np.array(line.polygon) for line in page.lines], [line.polygon for line in truth.lines], truth.image.shape
+    )
+    ignored = {i for i, line in enumerate(page.lines) if (iou[i].max(initial=0.0) < 0.1) and is_notice(line.text)}
+    matches = match_lines(iou)
+    scores.pages += 1
+    scores.found += len(matches)
+    scores.predicted += len(page.lines) - len(ignored)
+    scores.expected += len(truth.lines)
+    if count_text:
+        text = normalize_text(" ".join(line.text for i, line in enumerate(page.lines) if i not in ignored))
+        reference = normalize_text(" ".join(line.text or "" for line in truth.lines))
+        scores.edits += Levenshtein.distance(text, reference)
+        scores.characters += len(reference)
+
+
+def handwriting_block(page: TracedPage, air: int = 20) -> TracedPage:
+    """An IAM form cropped to its handwritten lines, with `air` pixels around them."""
+    lines = [line for line in page.lines if line.text is not None]
+    points = np.vstack([line.polygon for line in lines])
+    left, top = np.maximum(points.min(axis=0) - air, 0).astype(int)
+    right, bottom = (points.max(axis=0) + air).astype(int)
+    moved = [type(line)(line.baseline - (left, top), line.polygon - (left, top), line.text) for line in lines]
+    return TracedPage(page.identifier, page.image[top:bottom, left:right], moved)
+
+
+def photographed(page: TracedPage, seed: int) -> TracedPage:
+    """A page as a telephone would see it (simulated), its lines where they come to lie."""
+    picture, matrix = photograph(page.image, seed)
+
+    def moved(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return cv2.perspectiveTransform(points.astype(np.float64).reshape(-1, 1, 2), matrix)[:, 0]
+
+    lines = [type(line)(moved(line.baseline), moved(line.polygon), line.text) for line in page.lines]
+    return TracedPage(page.identifier, picture, lines)
+
+
+def measure_pages(recognizer: TextRecognizer, pages: Iterable[TracedPage]) -> PageScores:
+    """Read pages and add up their scores. Pages with crossed-out words count for line detection only."""
+    scores = PageScores()
+    for page in pages:
+        reading = recognizer.read(page.image)
+        add_page(scores, reading, page, count_text=all(is_legible(line.text or "") for line in page.lines))
+    return scores
+
+
+def iam_blocks(split: str) -> list[TracedPage]:
+    """The handwriting blocks of the IAM forms of a split."""
+    return [handwriting_block(page) for page in traced_pages("iam", split)]

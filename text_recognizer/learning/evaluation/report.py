@@ -1,0 +1,84 @@
+"""Scores of bundles, for people and for the bundle's own description."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rapidfuzz.distance import Levenshtein
+from rich.console import Console
+from rich.table import Table
+
+from text_recognizer.learning.data.forms import traced_pages
+from text_recognizer.learning.data.sources import LineSource, line_dataset
+from text_recognizer.learning.evaluation.lines import measure_lines
+from text_recognizer.learning.evaluation.pages import PageScores, iam_blocks, measure_pages, photographed
+from text_recognizer.recognition.lines import LineTextRecognizer
+from text_recognizer.recognition.recognizer import TextRecognizer
+
+_LINE_SETS = ("iam-val", "copiste-val")
+
+
+def page_scores(recognizer: TextRecognizer, photographs: bool = False) -> dict[str, PageScores]:
+    """Scores on the pages of val; photographs: on simulated photographs of them too."""
+    blocks, copiste = iam_blocks("val"), list(traced_pages("copiste", "val"))
+    scores = {
+        "IAM val forms, handwriting block": measure_pages(recognizer, blocks),
+        "Copiste val pages": measure_pages(recognizer, copiste),
+    }
+    if photographs:
+        for name, pages in (("IAM val forms", blocks), ("Copiste val pages", copiste)):
+            views = (photographed(page, seed) for seed, page in enumerate(pages))
+            scores[f"{name}, simulated photographs"] = measure_pages(recognizer, views)
+    return scores
+
+
+def line_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """CER and WER of a line bundle on the val sets, in percent, for bundle.json."""
+    recognizer = LineTextRecognizer(bundle)
+    scores = {}
+    for name in _LINE_SETS:
+        rates, _ = measure_lines(recognizer, line_dataset(LineSource(name)))
+        scores[f"{name} ({rates.lines} lines), greedy"] = {
+            "CER %": round(100 * rates.cer, 2),
+            "WER %": round(100 * rates.wer, 2),
+        }
+    return scores
+
+
+def detector_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """Line detection on the val pages, in percent, for bundle.json; text is read with the shipped recogniser."""
+    recognizer = TextRecognizer(detector=bundle)
+    return {
+        f"{name} ({scores.pages} pages), IoU 0.5": {
+            "precision %": round(100 * scores.precision, 2),
+            "recall %": round(100 * scores.recall, 2),
+            "F1 %": round(100 * scores.f1, 2),
+        }
+        for name, scores in page_scores(recognizer).items()
+    }
+
+
+def print_lines(recognizer: LineTextRecognizer, sources: list[str], worst: int = 0) -> None:
+    """Print a table of error rates, and the lines with the most errors."""
+    table = Table("lines", "count", "CER %", "WER %", title=f"greedy, {recognizer.bundle.identity}")
+    console = Console()
+    examples = []
+    for name in sources:
+        dataset = line_dataset(LineSource(name))
+        rates, texts = measure_lines(recognizer, dataset)
+        table.add_row(name, str(rates.lines), f"{100 * rates.cer:.2f}", f"{100 * rates.wer:.2f}")
+        for label, text in zip(dataset.labels, texts, strict=True):
+            examples.append((Levenshtein.distance(text, label.text), label.identifier, label.text, text))
+    console.print(table)
+    for edits, identifier, reference, text in sorted(examples, reverse=True)[:worst]:
+        console.print(f"{edits:3d} {identifier}\n    {reference}\n    {text}", markup=False, highlight=False)
+
+
+def print_pages(recognizer: TextRecognizer, photographs: bool = False) -> None:
+    """Print a table of line detection and page error rates."""
+    table = Table("pages", "count", "precision %", "recall %", "F1 %", "page CER %", title="lines at IoU 0.5")
+    for name, scores in page_scores(recognizer, photographs).items():
+        values = (scores.precision, scores.recall, scores.f1, scores.cer)
+        table.add_row(name, str(scores.pages), *(f"{100 * value:.2f}" for value in values))
+    Console().print(table)

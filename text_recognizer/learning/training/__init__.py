@@ -1,0 +1,1 @@
+"""Experiments: the Lightning modules, runs, export to a bundle."""

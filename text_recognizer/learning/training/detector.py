@@ -1,0 +1,127 @@
+"""Training of the line detector: the Lightning module and its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import cv2
+import lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from text_recognizer.learning import networks
+from text_recognizer.learning.data.forms import traced_pages
+from text_recognizer.learning.data.locations import cache_dir
+from text_recognizer.learning.data.page_maps import MapExample, PageAugmentation, PageCrops, cached_pages
+from text_recognizer.learning.data.synthetic_pages import SyntheticPages
+from text_recognizer.learning.training.choices import NetworkChoice
+from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
+
+
+@dataclass
+class DetectorData:
+    """What a line detector learns from.
+
+    pages: datasets of real pages. synthetic: number of synthetic pages. crops: random views an epoch.
+    size: side of a view in pixels. batch: views a step.
+    """
+
+    pages: list[str] = field(default_factory=lambda: ["iam", "copiste", "hooker", "lathrop", "poilus"])
+    synthetic: int = 200
+    crops: int = 800
+    val_crops: int = 80
+    size: int = 640
+    batch: int = 4
+    workers: int = 1
+    augmentation: PageAugmentation = field(default_factory=PageAugmentation)
+
+
+def collate(examples: list[MapExample]) -> dict[str, Tensor]:
+    """image (B, 1, H, W), core (B, 1, h, w), reach (B, 2, h, w), weight (B, 1, h, w), all float32."""
+    stacked = {name: np.stack([getattr(e, name) for e in examples]) for name in ("image", "core", "reach", "weight")}
+    return {name: torch.from_numpy(a if name == "reach" else a[:, None]) for name, a in stacked.items()}
+
+
+class DetectorDataModule(lightning.LightningDataModule):
+    """Loaders over random views of the pages."""
+
+    def __init__(self, data: DetectorData) -> None:
+        super().__init__()
+        self.data = data
+        synthetic = (SyntheticPages(1).pages(data.synthetic), True)
+        real = chain.from_iterable(traced_pages(name, "train") for name in data.pages)
+        key = "-".join(data.pages)
+        parts = [(cached_pages(cache_dir(), f"pages-{key}-train", real), False)]
+        if data.synthetic:
+            parts.append((cached_pages(cache_dir(), f"pages-synthetic-1-{data.synthetic}", synthetic[0]), True))
+        held_out = chain.from_iterable(traced_pages(name, "val") for name in data.pages)
+        val = [(cached_pages(cache_dir(), f"pages-{key}-val", held_out), False)]
+        self.train = PageCrops(parts, data.crops, data.size, data.augmentation)
+        self.val = PageCrops(val, data.val_crops, data.size, data.augmentation)
+
+    def train_dataloader(self) -> DataLoader:
+        """New random views every epoch."""
+        return self._loader(self.train)
+
+    def val_dataloader(self) -> DataLoader:
+        """Random views of held-out pages."""
+        return self._loader(self.val)
+
+    def _loader(self, crops: PageCrops) -> DataLoader:
+        return DataLoader(
+            crops,
+            batch_size=self.data.batch,
+            collate_fn=collate,
+            num_workers=self.data.workers,
+            persistent_workers=self.data.workers > 0,
+            drop_last=True,
+            worker_init_fn=lambda _: cv2.setNumThreads(0),
+        )
+
+
+def detector_loss(maps: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Cross-entropy and soft Dice of the core where it is known, and the relative error of the reach in cores."""
+    logits, reach = maps[:, :1].float(), maps[:, 1:].float()
+    core, weight = batch["core"], batch["weight"]
+    entropy = nn.functional.binary_cross_entropy_with_logits(logits, core, weight=weight)
+    probability = logits.sigmoid() * weight
+    dice = 1 - (2 * (probability * core).sum() + 1) / (probability.sum() + core.sum() + 1)
+    inside = core.expand_as(reach) > 0
+    target = batch["reach"][inside]
+    # Errors count in proportion to the line: 4 pixels are much for small print and little for a headline.
+    error = nn.functional.smooth_l1_loss(torch.log1p(reach[inside]), torch.log1p(target), beta=0.1)
+    return entropy + 0.5 * dice, error if target.numel() else reach.sum() * 0
+
+
+class LineDetectorModule(lightning.LightningModule):
+    """A network that maps pages to cores and reaches, and its loss."""
+
+    def __init__(self, network: NetworkChoice, optimization: Optimization) -> None:
+        super().__init__()
+        self.network = networks.build(network.name, **network.fields)
+        self.optimization = optimization
+
+    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """Sum of both losses."""
+        core, reach = detector_loss(self.network(batch["image"]), batch)
+        self.log("train/core", core, prog_bar=True)
+        self.log("train/reach", reach, prog_bar=True)
+        return core + reach
+
+    def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+        """Losses on held-out pages, and the F1 of core pixels."""
+        maps = self.network(batch["image"])
+        core, reach = detector_loss(maps, batch)
+        size = len(batch["image"])
+        found = (maps[:, :1] > 0).float() * batch["weight"]
+        f1 = 2 * (found * batch["core"]).sum() / (found.sum() + batch["core"].sum()).clamp(min=1)
+        for name, value in {"val/core": core, "val/reach": reach, "val/pixel_f1": f1}.items():
+            self.log(name, value, prog_bar=True, batch_size=size)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with warm-up and cosine."""
+        return optimizer_and_schedule(self.network, self.optimization, int(self.trainer.estimated_stepping_batches))

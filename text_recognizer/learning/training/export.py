@@ -1,0 +1,206 @@
+"""From a training run to a model bundle: ONNX with weights in half precision, checked against PyTorch."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import os
+import shutil
+import subprocess
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.learning import networks
+from text_recognizer.learning.data.locations import runs_dir
+from text_recognizer.learning.training.card import model_card
+from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash, load_bundle
+from text_recognizer.recognition.geometry import LineGeometry
+
+_PARITY = 2e-3  # largest difference of an output that counts as the same
+_HALF_FROM = 256  # weights with fewer entries stay in single precision
+
+
+def export_run(run: Path, output: Path, version: str, measure: bool = True) -> Path:
+    """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
+
+    run: the folder of a run, or its name. The bundle appears whole or not at all. Raises FileNotFoundError
+    for an unknown run and ValueError where the ONNX model does not agree with the network.
+    """
+    folder = run if (run / "experiment.json").is_file() else runs_dir() / run
+    checkpoint, config = folder / "last.ckpt", folder / "experiment.json"
+    if not checkpoint.is_file() or not config.is_file():
+        raise FileNotFoundError(f"{run} is no training run with a checkpoint, nor is {folder}")
+    experiment = json.loads(config.read_text(encoding="utf-8"))
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    network, settings = _network(experiment, state)
+    provenance = {
+        "experiment": experiment,
+        "steps": int(state["global_step"]),
+        "epochs": int(state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"]),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "exported": datetime.date.today().isoformat(),
+        "commit": _commit(),
+    }
+    partial = output.with_name(f".{output.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        write_bundle(partial, network, experiment["task"], output.name, version, settings, provenance)
+        if measure:
+            _measure(partial, experiment["task"])
+        shutil.rmtree(output, ignore_errors=True)
+        partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return output
+
+
+def _network(experiment: dict[str, Any], state: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
+    """The trained network and the settings that reading needs."""
+    choice = experiment["network"]
+    weights = {key.removeprefix("network."): value for key, value in state["state_dict"].items()}
+    if experiment["task"] == "detector":
+        network = networks.build(choice["name"], **choice["fields"])
+        settings: dict[str, Any] = {"threshold": 0.5}
+    else:
+        alphabet = Alphabet()
+        network = networks.build(choice["name"], classes=len(alphabet), **choice["fields"])
+        geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(network))
+        settings = {"alphabet": "".join(alphabet.characters), "geometry": asdict(geometry), "temperature": 1.0}
+    network.load_state_dict(weights)
+    return network.eval(), settings
+
+
+def write_bundle(
+    folder: Path,
+    network: nn.Module,
+    task: str,
+    name: str,
+    version: str,
+    settings: dict[str, Any],
+    provenance: dict[str, Any],
+) -> None:
+    """Write model.onnx, bundle.json and README.md. Raises ValueError where ONNX and network disagree."""
+    model = to_onnx(network)
+    (folder / "model.onnx").write_bytes(model)
+    check_parity(network, model, height=64 if task == "lines" else 96)
+    data = {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "task": task,
+        "version": version,
+        "sha256": file_hash(folder / "model.onnx"),
+        "normalization": NORMALIZATION_VERSION,
+        "settings": settings,
+        "scores": {},
+        "provenance": provenance,
+    }
+    _write_description(folder, data)
+
+
+def _write_description(folder: Path, data: dict[str, Any]) -> None:
+    text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    (folder / "bundle.json").write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(model_card(data), encoding="utf-8")
+
+
+def _measure(folder: Path, task: str) -> None:
+    """Measure the bundle on val and write the scores into bundle.json and the card."""
+    from text_recognizer.learning.evaluation.report import detector_scores, line_scores
+
+    data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    load_bundle(folder, task, NORMALIZATION_VERSION)
+    data["scores"] = line_scores(folder) if task == "lines" else detector_scores(folder)
+    _write_description(folder, data)
+
+
+def to_onnx(network: nn.Module) -> bytes:
+    """The network as ONNX, batch, height and width free, weights rounded to half precision.
+
+    The network's own weights are rounded too, so that it can be compared with the model. The classic
+    exporter is used: it writes bidirectional LSTMs as one operator each.
+    """
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.numel() >= _HALF_FROM:
+                parameter.copy_(parameter.half().float())
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.rand(2, 1, 64, 128),),
+            buffer,  # type: ignore[arg-type]
+            dynamo=False,
+            input_names=["image"],
+            output_names=["output"],
+            dynamic_axes={"image": {0: "batch", 2: "height", 3: "width"}, "output": {0: "batch"}},
+            opset_version=17,
+        )
+    return _halved(onnx.load_model_from_string(buffer.getvalue())).SerializeToString()
+
+
+def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large weights as float16 and cast them back when the model is loaded: half the file, the same speed."""
+    casts = []
+    for weight in model.graph.initializer:
+        array = numpy_helper.to_array(weight)
+        if array.dtype != np.float32 or array.size < _HALF_FROM:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = casts + list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model
+
+
+def check_parity(network: nn.Module, model: bytes, height: int) -> float:
+    """Compare the ONNX model with the network at several batches and widths; the largest difference of probability.
+
+    Raises ValueError where it is not small.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    worst = 0.0
+    for batch, width in ((1, 64), (2, 192), (5, 640)):
+        images = torch.rand(batch, 1, height, width, generator=torch.Generator().manual_seed(width))
+        with torch.inference_mode():
+            expected = _squash(network(images).numpy())
+        found = _squash(session.run(None, {name: images.numpy()})[0])
+        if expected.shape != found.shape:
+            raise ValueError(f"ONNX gives shape {found.shape} where the network gives {expected.shape}")
+        worst = max(worst, float(np.abs(expected - found).max()))
+    if worst > _PARITY:
+        raise ValueError(f"the ONNX model differs from the network by {worst:.4f}")
+    return worst
+
+
+def _squash(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Outputs on a scale from 0 to 1, where a difference means the same everywhere."""
+    return 1 / (1 + np.exp(-outputs.astype(np.float64)))
+
+
+def _commit() -> str | None:
+    """The commit of the working directory, where it is a git checkout."""
+    try:
+        result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

@@ -1,0 +1,131 @@
+"""Training of line recognisers with CTC: the Lightning module and its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import cv2
+import lightning
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.learning import networks
+from text_recognizer.learning.data.augmentation import LineAugmentation
+from text_recognizer.learning.data.batches import Collate, LineBatch, MixedLines, WidthBatches
+from text_recognizer.learning.data.sources import LineSource, line_dataset
+from text_recognizer.learning.evaluation.error_rates import error_rates
+from text_recognizer.learning.networks.crnn import CRNN
+from text_recognizer.learning.training.choices import NetworkChoice
+from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
+from text_recognizer.recognition.decoding import greedy, softmax
+from text_recognizer.recognition.geometry import LineGeometry
+
+
+@dataclass
+class LineData:
+    """What a line recogniser learns from and is measured on.
+
+    train: sources with the lines drawn from each per epoch. val: sources measured after an epoch.
+    columns: image columns in a batch (16 lines of 900). workers: processes that load and augment.
+    """
+
+    train: list[LineSource] = field(default_factory=lambda: [LineSource("iam-train")])
+    val: list[LineSource] = field(default_factory=lambda: [LineSource("iam-val")])
+    augmentation: LineAugmentation = field(default_factory=LineAugmentation)
+    columns: int = 14400
+    workers: int = 1
+
+
+class LineDataModule(lightning.LightningDataModule):
+    """Loaders over the sources of a `LineData`."""
+
+    def __init__(self, data: LineData, alphabet: Alphabet, geometry: LineGeometry, seed: int = 0) -> None:
+        super().__init__()
+        self.data, self.seed = data, seed
+        self.collate = Collate(alphabet, geometry)
+        self.train = MixedLines([line_dataset(source) for source in data.train], data.augmentation)
+        self.val = [MixedLines([line_dataset(source)]) for source in data.val]
+
+    def train_dataloader(self) -> DataLoader:
+        """Augmented lines in batches of similar width."""
+        per_epoch = [source.lines or len(part) for source, part in zip(self.data.train, self.train.parts, strict=True)]
+        return self._loader(self.train, per_epoch, fill=True)
+
+    def val_dataloader(self) -> list[DataLoader]:
+        """One loader a validation source."""
+        return [self._loader(lines, [len(lines)], fill=False) for lines in self.val]
+
+    def _loader(self, lines: MixedLines, per_epoch: list[int], fill: bool) -> DataLoader:
+        batches = WidthBatches(lines, self.data.columns, self.collate.geometry.margin, per_epoch, self.seed, fill)
+        return DataLoader(
+            lines,
+            batch_sampler=batches,
+            num_workers=self.data.workers,
+            collate_fn=self.collate,
+            persistent_workers=self.data.workers > 0,
+            worker_init_fn=lambda _: cv2.setNumThreads(0),
+        )
+
+
+def ctc_loss(logits: Tensor, batch: LineBatch) -> Tensor:
+    """Mean over characters of the CTC loss, in float32. logits: (B, T, K)."""
+    log_probabilities = logits.float().log_softmax(-1).transpose(0, 1)  # (T, B, K)
+    return nn.functional.ctc_loss(log_probabilities, batch.targets, batch.frames, batch.lengths, zero_infinity=True)
+
+
+class LineRecognizerModule(lightning.LightningModule):
+    """A network that maps line images to CTC logits, its loss, and its error rates on the validation sources."""
+
+    def __init__(
+        self,
+        network: NetworkChoice,
+        alphabet: Alphabet,
+        optimization: Optimization,
+        val_names: list[str],
+        shortcut_weight: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.network = networks.build(network.name, classes=len(alphabet), **network.fields)
+        self.alphabet, self.optimization, self.val_names = alphabet, optimization, val_names
+        self.shortcut_weight = shortcut_weight
+        self.readings: list[list[tuple[str, str]]] = []
+
+    def training_step(self, batch: LineBatch, _: int) -> Tensor:
+        """CTC loss of the LSTM head, and of the shortcut head with a small weight."""
+        logits, shortcut = cast(CRNN, self.network).forward_with_shortcut(batch.images)
+        loss = ctc_loss(logits, batch)
+        self.log("train/ctc", loss, prog_bar=True, batch_size=len(batch.labels))
+        return loss + self.shortcut_weight * ctc_loss(shortcut, batch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the readings of the last validation."""
+        self.readings = [[] for _ in self.val_names]
+
+    def validation_step(self, batch: LineBatch, _: int, dataloader_idx: int = 0) -> None:
+        """Greedy readings of a batch."""
+        logits = self.network(batch.images).float()
+        for row, label in enumerate(batch.labels):
+            probabilities = softmax(logits[row, : batch.frames[row]].cpu().numpy())
+            text = self.alphabet.decode([character.number for character in greedy(probabilities)])
+            self.readings[dataloader_idx].append((text, label.text))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log CER and WER of each validation source."""
+        for name, pairs in zip(self.val_names, self.readings, strict=True):
+            if pairs:
+                rates = error_rates([text for text, _ in pairs], [reference for _, reference in pairs])
+                self.log(f"{name}/cer", rates.cer, prog_bar=True)
+                self.log(f"{name}/wer", rates.wer)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with warm-up and cosine."""
+        return optimizer_and_schedule(self.network, self.optimization, int(self.trainer.estimated_stepping_batches))
+
+    def transfer_batch_to_device(self, batch: LineBatch, device: torch.device, dataloader_idx: int) -> LineBatch:  # noqa: ARG002
+        """Images and targets to the device; CTC wants the lengths on the host."""
+        batch.images = batch.images.to(device, non_blocking=True)
+        batch.targets = batch.targets.to(device, non_blocking=True)
+        return batch
