@@ -1,0 +1,82 @@
+"""Fixtures: a small data folder in the layout of the real datasets, and the shipped recogniser."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "samples"
+DATA = Path(__file__).resolve().parent / "data"
+
+
+@pytest.fixture(scope="session")
+def recognizer():
+    """The shipped models."""
+    from text_recognizer import TextRecognizer
+
+    return TextRecognizer()
+
+
+@pytest.fixture
+def tiny_data(tmp_path, monkeypatch) -> Path:
+    """A data folder with fonts, text, "IAM" lines drawn with fonts, and "Copiste" pages drawn with fonts."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("fonts", "text"):
+        (data / name).symlink_to(DATA / name)
+    monkeypatch.setenv("TEXT_RECOGNIZER_DATA", str(data))
+    monkeypatch.setenv("TEXT_RECOGNIZER_CACHE", str(tmp_path / "cache"))
+    _write_lines(data / "iam")
+    _write_pages(data / "copiste")
+    return data
+
+
+def _write_lines(folder: Path) -> None:
+    from text_recognizer.learning.data.synthetic import SyntheticLines
+
+    (folder / "lines").mkdir(parents=True)
+    generator = SyntheticLines(seed=5)
+    with (folder / "lines.tsv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
+        writer.writerow(["line_id", "split", "writer", "kind", "text"])
+        for number in range(10):
+            image, label = generator[number]
+            Image.fromarray(image).save(folder / "lines" / f"x{number:02d}.webp")
+            writer.writerow([f"x{number:02d}", "val" if number > 6 else "train", number % 3, "gray", label.text])
+
+
+def _write_pages(folder: Path) -> None:
+    from text_recognizer.learning.data.synthetic_pages import SyntheticPages
+
+    (folder / "pages").mkdir(parents=True)
+    rows = []
+    for number, page in enumerate(SyntheticPages(seed=3).pages(3)):
+        Image.fromarray(page.image).save(folder / "pages" / f"p{number}.webp")
+        lines = [
+            {
+                "text": ">crossed<" if k == 0 else "été",
+                "polygon": line.polygon.tolist(),
+                "baseline": line.baseline.tolist(),
+            }
+            for k, line in enumerate(page.lines)
+        ]
+        size = [page.image.shape[1], page.image.shape[0]]
+        rows.append({"page": f"p{number}", "split": "val" if number == 2 else "train", "size": size, "lines": lines})
+    (folder / "pages.json").write_text(json.dumps(rows), encoding="utf-8")
+
+
+@pytest.fixture
+def letter() -> np.ndarray:
+    """A sample page, gray."""
+    return np.array(Image.open(SAMPLES / "letter.jpg").convert("L"))
+
+
+def sample_text(name: str) -> str:
+    """The true text of a sample."""
+    return " ".join((SAMPLES / f"{name}.txt").read_text(encoding="utf-8").split())

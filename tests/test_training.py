@@ -1,0 +1,139 @@
+"""Training from data to a bundle that reads, on small data made by the test, through the real program."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from text_recognizer.learning.data.iam import iam_lines
+from text_recognizer.learning.data.pages import page_lines
+from text_recognizer.learning.data.synthetic import SyntheticLines, synthetic_lines
+from text_recognizer.learning.data.synthetic_pages import SyntheticPages
+from text_recognizer.learning.training.experiment import load_experiment
+
+ROOT = Path(__file__).resolve().parent.parent
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
+TINY_LINES = [
+    "--network.fields={stem: 4, channels: [4, 6, 8], blocks: [1, 1, 1], hidden: 8, layers: 1}",
+    "--data.train=[{name: iam-train}, {name: copiste-train, lines: 4}, {name: synthetic, lines: 6, count: 8}]",
+    "--data.columns=3000",
+    "--data.workers=0",
+    "--trainer.precision=32-true",
+]
+TINY_DETECTOR = [
+    "--network.fields={stem: 4, channels: [4, 4, 4, 4], blocks: [1, 1, 1, 1], top: 4}",
+    "--data.pages=[copiste]",
+    "--data.synthetic=2",
+    "--data.crops=4",
+    "--data.val_crops=2",
+    "--data.size=160",
+    "--data.batch=2",
+    "--data.workers=0",
+    "--trainer.precision=32-true",
+]
+
+
+def program(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "text_recognizer.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ, timeout=280)
+
+
+def test_lines_train_resume_export_and_read(tiny_data, tmp_path):
+    first = program("train", "experiments/lines.yaml", "--name=tiny", "--trainer.epochs=1", *TINY_LINES)
+    assert first.returncode == 0, first.stderr
+    again = program("train", "experiments/lines.yaml", "--name=tiny", "--trainer.epochs=2", *TINY_LINES)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    resumed = program("train", "experiments/lines.yaml", "--name=tiny", "--trainer.epochs=2", "--resume", *TINY_LINES)
+    assert resumed.returncode == 0, resumed.stderr
+    exported = program("export", "tiny", "--output", tmp_path / "bundle")
+    assert exported.returncode == 0, exported.stderr
+    bundle = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert bundle["provenance"]["epochs"] == 2
+    assert "non-commercial" in (tmp_path / "bundle" / "README.md").read_text()
+    assert any("iam-val (3 lines)" in name for name in bundle["scores"])
+    read = program("read", "--unit", "line", "--model", tmp_path / "bundle", tiny_data / "iam" / "lines" / "x00.webp")
+    assert read.returncode == 0, read.stderr
+
+
+def test_detector_trains_and_exports(tiny_data, tmp_path):
+    trained = program(
+        "train", "experiments/detector.yaml", "--name=tiny-detector", "--trainer.epochs=1", *TINY_DETECTOR
+    )
+    assert trained.returncode == 0, trained.stderr
+    exported = program("export", "tiny-detector", "--output", tmp_path / "bundle", "--no-measure")
+    assert exported.returncode == 0, exported.stderr
+    read = program("read", "--detector", tmp_path / "bundle", ROOT / "samples" / "letter.jpg")
+    assert read.returncode == 0, read.stderr
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_is_valid(path):
+    assert load_experiment(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [("--trainer.epocs=3", "epocs"), ("--trainer.epochs=many", "epochs"), ("--nonsense=1", "nonsense")],
+)
+def test_a_wrong_field_is_named_before_anything_starts(override, named):
+    with pytest.raises(ValueError, match=named):
+        load_experiment(EXPERIMENTS[0], [override])
+
+
+@pytest.mark.parametrize(("content", "message"), [("task: magic", "magic"), ("[1, 2", "not YAML"), ("3", "task")])
+def test_a_broken_experiment_is_named(tmp_path, content, message):
+    (tmp_path / "x.yaml").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load_experiment(tmp_path / "x.yaml")
+
+
+def test_missing_data_say_where_to_put_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXT_RECOGNIZER_DATA", str(tmp_path / "nowhere"))
+    result = program("train", "experiments/lines.yaml", "--name=nothing")
+    assert result.returncode == 2
+    assert "TEXT_RECOGNIZER_DATA" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_line_datasets(tiny_data):
+    train, val = iam_lines("train"), iam_lines("val")
+    assert (len(train), len(val)) == (7, 3)
+    image, label = train[0]
+    assert image.shape[0] == 64
+    assert image.dtype == np.uint8
+    assert label.source == "iam"
+    assert np.array_equal(iam_lines("train")[3][0], train[3][0])  # the second time from the cache
+    assert {label.text for label in page_lines("copiste", "train").labels} == {"été"}  # crossed-out lines are left out
+
+
+def test_synthetic_lines_and_pages_are_the_same_for_the_same_seed(tiny_data):
+    for make in (SyntheticLines, SyntheticPages):
+        one, two, other = make(1)[3], make(1)[3], make(2)[3]
+        images = [item[0] if isinstance(item, tuple) else item.image for item in (one, two, other)]
+        assert np.array_equal(images[0], images[1])
+        assert images[0].shape != images[2].shape or not np.array_equal(images[0], images[2])
+
+
+def test_synthetic_lines_show_their_text(tiny_data):
+    dataset = synthetic_lines(seed=4, count=12)
+    for index in range(len(dataset)):
+        image, label = dataset[index]
+        assert label.text
+        assert image.any(), label.text
+
+
+def test_an_interrupted_preparation_leaves_nothing(tiny_data, tmp_path):
+    from text_recognizer.learning.data.lines import LineLabel, cached_lines
+
+    def broken():
+        yield np.zeros((64, 9), np.uint8), LineLabel("a", "a", "a", "a")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached_lines(tmp_path / "c", "broken", broken())
+    assert list((tmp_path / "c").iterdir()) == []
