@@ -31,4 +31,4 @@ def photograph(page: NDArray[np.uint8], seed: int) -> tuple[NDArray[np.uint8], N
     picture = np.clip(view, 0, 255).astype(np.uint8)
     _, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(decoded[:, :, ::-1]), matrix
+    return np.ascontiguousarray(np.asarray(decoded)[:, :, ::-1]), matrix
