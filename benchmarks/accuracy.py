@@ -3,9 +3,9 @@
     TEXT_RECOGNIZER_DATA=... python benchmarks/accuracy.py [--model BUNDLE] [--detector BUNDLE] [--fast]
 
 Lines: greedy decoding, corpus CER and WER on text as it stands, runs of spaces collapsed. Pages: lines
-at IoU 0.5, and the CER of the whole text in reading order. IAM forms are cropped to the handwriting
-block; the notice printed on Copiste pages, which their ground truth leaves out, counts neither way, and
-pages with crossed-out words count for line detection only.
+at IoU 0.5, and the CER of the whole text in reading order. What the ground truth leaves out counts neither
+way: print and signature on whole IAM forms, the notice printed on Copiste pages. Pages with crossed-out
+words count for line detection only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 from machine import machine
 
 from text_recognizer import TextRecognizer
-from text_recognizer.learning.evaluation.report import print_lines, print_pages
+from text_recognizer.learning.evaluation.report import LINE_SETS, print_lines, print_pages
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     recognizer = TextRecognizer(lines=options.model, detector=options.detector)
     print(machine())
-    print_lines(recognizer.line_reader, ["iam-val", "copiste-val"])
+    print_lines(recognizer.line_reader, list(LINE_SETS))
     print_pages(recognizer, photographs=not options.fast)
 
 

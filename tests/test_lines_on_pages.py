@@ -116,6 +116,11 @@ def test_every_line_is_read_once_even_where_rules_contradict():
         assert sorted(reading_order(boxes)) == list(range(15))
 
 
+def test_a_page_of_very_many_pieces_is_sorted():
+    boxes = [(x * 300.0, y * 20.0, x * 300 + 200.0, y * 20 + 16.0) for x in range(4) for y in range(100)]
+    assert [boxes[::-1][i] for i in reading_order(boxes[::-1])] == boxes
+
+
 def test_a_row_of_a_table_is_read_from_left_to_right():
     order = reading_order(TABLE)
     assert order.index(0) < order.index(1)

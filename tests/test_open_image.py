@@ -50,7 +50,7 @@ def test_every_mode_becomes_gray_or_rgb_of_8_bits(picture, mode):
 
 
 def test_transparency_lies_over_white():
-    clear = np.zeros((5, 5, 4), np.uint8)
+    clear = np.zeros((9, 9, 4), np.uint8)
     assert (open_image(clear) == 255).all()
     assert (open_image(encoded(Image.fromarray(clear), "PNG")) == 255).all()
 
@@ -69,19 +69,19 @@ def test_exif_orientation_is_applied(orientation, corner):
 @pytest.mark.parametrize(
     "array",
     [
-        np.full((4, 6), 200, np.uint8),
-        np.full((4, 6), 200 << 8, np.uint16),
-        np.full((4, 6), 200 / 255),
-        np.full((4, 6, 1), 200, np.uint8),
+        np.full((9, 12), 200, np.uint8),
+        np.full((9, 12), 200 << 8, np.uint16),
+        np.full((9, 12), 200 / 255),
+        np.full((9, 12, 1), 200, np.uint8),
     ],
 )
 def test_arrays_of_other_depths(array):
-    assert np.array_equal(open_image(array), np.full((4, 6), 200, np.uint8))
+    assert np.array_equal(open_image(array), np.full((9, 12), 200, np.uint8))
 
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros((2, 2, 2)), np.zeros(5), np.zeros((0, 5), np.uint8), np.full((3, 3), 7.0), np.zeros((3, 3), "S1")],
+    [np.zeros((2, 2, 2)), np.zeros(5), np.zeros((0, 5), np.uint8), np.full((9, 9), 7.0), np.zeros((9, 9), "S1")],
 )
 def test_arrays_that_are_no_images_are_refused(array):
     with pytest.raises(ImageError):
@@ -118,10 +118,43 @@ def test_bad_files_are_named_with_the_reason(tmp_path, picture):
         with pytest.raises(ImageError, match=reason) as error:
             open_image(tmp_path / name)
         assert name in str(error.value)
+    with pytest.raises(ImageError, match="too small"):
+        open_image(np.zeros((1, 1), np.uint8))
     with pytest.raises(ImageError, match="does not exist"):
         open_image(tmp_path / "missing.png")
     with pytest.raises(ImageError, match="directory"):
         open_image(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP"])
+def test_files_cut_anywhere_are_refused_or_read_but_never_crash(kind, picture):
+    data = encoded(picture.resize((200, 150)), kind)
+    refused = 0
+    for share in (0.001, 0.01, 0.1, 0.5, 0.9, 0.99):
+        try:
+            open_image(data[: max(4, int(len(data) * share))])
+        except ImageError:
+            refused += 1
+    assert refused >= 4
+
+
+@pytest.mark.parametrize(
+    "text", [b"BMW is a car, no picture", b"P2 something else", b"II*\0 and so on", b"\x89PNG\r\n\x1a\n"]
+)
+def test_texts_that_begin_like_pictures_are_refused(text):
+    with pytest.raises(ImageError):
+        open_image(text * 3)
+
+
+def test_several_pages_in_one_tiff_are_not_dropped_silently(picture):
+    with pytest.raises(ImageError, match="holds 2 pages"):
+        open_image(encoded(picture, "TIFF", save_all=True, append_images=[picture]))
+
+
+def test_a_transparent_gray_is_white(picture):
+    pixels = np.full((20, 20), 200, np.uint8)
+    pixels[5:9] = 0
+    assert (open_image(encoded(Image.fromarray(pixels), "PNG", transparency=0))[5:9] == 255).all()
 
 
 def test_the_limit_of_pillow_is_left_as_it_was(picture):

@@ -16,7 +16,8 @@ from conftest import ROOT, SAMPLES, sample_text
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from text_recognizer import Page, TextRecognizer
+from text_recognizer import ImageError, Page, TextRecognizer
+from text_recognizer.images import open_image
 from text_recognizer.recognition.bundle import SHIPPED, BundleError, find_bundle
 
 PROGRAM = Path(sys.executable).parent / "text-recognizer"
@@ -69,13 +70,14 @@ def test_the_ends_of_a_long_word_are_where_it_is(recognizer):
             assert right - left < 12
 
 
-@pytest.mark.parametrize("kind", ["white", "black", "gray", "1x1", "noise"])
+@pytest.mark.parametrize("kind", ["white", "black", "gray", "tiny", "thin", "noise"])
 def test_a_blank_page_has_no_lines(recognizer, kind):
     pages = {
         "white": np.full((900, 700), 255, np.uint8),
         "black": np.zeros((900, 700), np.uint8),
         "gray": np.full((900, 700, 3), 140, np.uint8),
-        "1x1": np.zeros((1, 1), np.uint8),
+        "tiny": np.zeros((8, 8), np.uint8),
+        "thin": np.full((8, 30_000), 255, np.uint8),
         "noise": np.random.default_rng(0).normal(230, 4, (900, 700)).clip(0, 255).astype(np.uint8),
     }
     assert recognizer.read(pages[kind]).lines == ()
@@ -91,6 +93,20 @@ def test_a_crop_of_one_line_is_one_line(recognizer):
         assert len(found.lines) == 1, found.text
         assert Levenshtein.normalized_distance(found.text, line.text) < 0.15
         assert Levenshtein.normalized_distance(recognizer.read_lines([crop])[0].text, line.text) < 0.15
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 5])
+def test_a_crop_of_two_words_is_one_line_at_any_size(recognizer, letter, scale):
+    line = recognizer.read(letter).lines[0]
+    (left, top), (right, bottom) = np.min(line.polygon, axis=0), np.max(line.polygon, axis=0)
+    crop = letter[int(top) - 6 : int(bottom) + 6, max(0, int(left) - 10) : int(left + (right - left) * 0.42)]
+    large = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    assert len(recognizer.read(large).lines) == 1
+
+
+def test_a_page_of_40000_pixels_width_is_read(recognizer, letter):
+    wide = np.pad(letter[:400], ((0, 0), (0, 40_000 - letter.shape[1])), constant_values=243)
+    recognizer.read(wide)
 
 
 @pytest.mark.parametrize("angle", [-10, -5, 5, 10])
@@ -135,12 +151,40 @@ def test_the_program_prints_text_and_json():
     assert "Watson" in result.stdout
     as_json = program("read", "--format", "json", SAMPLES / "letter.jpg")
     assert Page.from_dict(json.loads(as_json.stdout)).text.strip() == result.stdout.strip()
+    several = program("read", "--format", "json", SAMPLES / "letter.jpg", "missing.png", SAMPLES / "copiste-1.jpg")
+    assert several.returncode == 2
+    assert [Page.from_dict(page).source for page in json.loads(several.stdout)] == [
+        str(SAMPLES / "letter.jpg"),
+        str(SAMPLES / "copiste-1.jpg"),
+    ]
 
 
 def test_the_program_writes_a_file_an_image(tmp_path):
     result = program("read", SAMPLES / "letter.jpg", SAMPLES / "notes-photograph.jpg", "--output", tmp_path / "out")
     assert result.returncode == 0, result.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["letter.txt", "notes-photograph.txt"]
+
+
+def test_two_images_of_one_name_do_not_replace_each_other(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (300, 200), 255).save(tmp_path / name / "page.png")
+    result = program("read", "a/page.png", "b/page.png", "--output", "out", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "b/page.png is not written" in result.stderr
+    assert (tmp_path / "out" / "page.txt").read_text() == ""
+
+
+def test_a_blank_page_is_no_error_and_a_bomb_is_one(tmp_path):
+    Image.new("L", (300, 200), 255).save(tmp_path / "blank.png")
+    assert program("read", tmp_path / "blank.png").returncode == 0
+    Image.new("1", (30_000, 30_000), 1).save(tmp_path / "bomb.png")
+    Image.new("L", (1, 1)).save(tmp_path / "dot.png")
+    for name, reason in (("bomb.png", "more than the limit"), ("dot.png", "too small")):
+        result = program("read", tmp_path / name)
+        assert result.returncode == 2
+        assert reason in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_bad_files_are_named_and_the_others_are_read(tmp_path):
@@ -167,6 +211,15 @@ def test_a_file_without_permission_is_named(tmp_path):
     result = program("read", path)
     assert result.returncode == 2
     assert "permission denied" in result.stderr
+
+
+def test_a_refusal_of_the_system_is_named(monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ImageError, match=r"letter\.jpg may not be read: permission denied"):
+        open_image(SAMPLES / "letter.jpg")
 
 
 def test_reading_loads_no_torch():
@@ -216,6 +269,7 @@ def test_bad_bundles_are_refused(tmp_path):
         TextRecognizer(lines=copy)
     with pytest.raises(BundleError, match="no model bundle"):
         TextRecognizer(lines=tmp_path / "nothing")
-    result = program("read", "--model", tmp_path / "nothing", SAMPLES / "letter.jpg")
-    assert result.returncode == 2
-    assert len(result.stderr.strip().splitlines()) == 1
+    for option in ("--model", "--detector"):
+        result = program("read", option, tmp_path / "nothing", SAMPLES / "letter.jpg")
+        assert result.returncode == 2
+        assert len(result.stderr.strip().splitlines()) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from text_recognizer.learning.data.batches import MixedLines, WidthBatches
 from text_recognizer.learning.data.iam import iam_lines
 from text_recognizer.learning.data.pages import page_lines
 from text_recognizer.learning.data.synthetic import SyntheticLines, synthetic_lines
@@ -45,6 +46,9 @@ def program(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_lines_train_resume_export_and_read(tiny_data, tmp_path):
     first = program("train", "experiments/lines.yaml", "--name=tiny", "--trainer.epochs=1", *TINY_LINES)
     assert first.returncode == 0, first.stderr
+    unknown = program("train", "experiments/lines.yaml", "--name=other", "--resume", *TINY_LINES)
+    assert unknown.returncode == 2
+    assert "no checkpoint" in unknown.stderr
     again = program("train", "experiments/lines.yaml", "--name=tiny", "--trainer.epochs=2", *TINY_LINES)
     assert again.returncode == 2
     assert "--resume" in again.stderr
@@ -94,10 +98,38 @@ def test_a_broken_experiment_is_named(tmp_path, content, message):
 
 def test_missing_data_say_where_to_put_them(tmp_path, monkeypatch):
     monkeypatch.setenv("TEXT_RECOGNIZER_DATA", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("TEXT_RECOGNIZER_CACHE", str(tmp_path / "cache"))
     result = program("train", "experiments/lines.yaml", "--name=nothing")
     assert result.returncode == 2
     assert "TEXT_RECOGNIZER_DATA" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+    assert not list((tmp_path / "cache").rglob("experiment.json"))
+
+
+def test_batches_have_few_shapes_and_go_on_where_they_stopped(tiny_data):
+    lines = MixedLines([iam_lines("train"), synthetic_lines(seed=4, count=12)])
+    order = WidthBatches(lines, columns=3000, margin=16, per_epoch=[7, 5])
+    first = list(order)
+    assert len(first) == len(order)
+    assert {index for batch in first for index, _ in batch} >= set(range(7))
+    shapes = {(len(batch), batch[0][1]) for batch in first}
+    assert len(shapes) == len({columns for _, columns in shapes})
+    order.start_at(0, done=2)
+    assert list(order) == first[2:]
+    order.start_at(1)
+    assert list(order) != first
+
+
+def test_export_replaces_nothing_but_a_bundle(tmp_path):
+    (tmp_path / "run").mkdir()
+    for name in ("experiment.json", "last.ckpt"):
+        (tmp_path / "run" / name).write_text("{}")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear diary")
+    result = program("export", tmp_path / "run", "--output", tmp_path / "mine")
+    assert result.returncode == 2
+    assert "no model bundle" in result.stderr
+    assert (tmp_path / "mine" / "diary.txt").read_text() == "dear diary"
 
 
 def test_line_datasets(tiny_data):

@@ -1,7 +1,7 @@
 """What a reading is: a page of lines of words, with polygons in pixels and confidences.
 
 All coordinates are x to the right and y down in pixels of the image that was given, after its EXIF
-orientation was applied. Confidences are probabilities in [0, 1].
+orientation was applied. Confidences lie in [0, 1]; a higher one is surer.
 """
 
 from __future__ import annotations

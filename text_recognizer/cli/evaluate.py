@@ -20,10 +20,10 @@ def evaluate(
 ) -> None:
     """Measure CER and WER on lines, and line detection and CER on pages."""
     with explained():
-        from text_recognizer.learning.evaluation.report import print_lines, print_pages
+        from text_recognizer.learning.evaluation.report import LINE_SETS, print_lines, print_pages
         from text_recognizer.recognition.recognizer import TextRecognizer
 
         recognizer = TextRecognizer(lines=lines, detector=detector)
-        print_lines(recognizer.line_reader, sources or ["iam-val", "copiste-val"], worst)
+        print_lines(recognizer.line_reader, sources or list(LINE_SETS), worst)
         if pages:
             print_pages(recognizer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,23 +43,21 @@ def read(
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
 ) -> None:
     """Read images of handwriting. A file that cannot be read is named on stderr; the others still are read."""
-    suffix, write = FORMATS[format.value]
+    warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what cannot be read is an error of ours
     with explained():
         from text_recognizer import TextRecognizer
 
         recognizer = TextRecognizer(lines=lines, detector=detector)
+        if unit is Unit.page:
+            _ = recognizer.detector  # loaded now, so that a wrong one is named before anything is read
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
+    sink = Folder(output, format.value) if output is not None else Screen(format.value, several=len(paths) > 1)
     failed = False
     for path in paths:
         page = _read_one(recognizer, path, unit)
-        if page is None:
-            failed = True
-        elif output is not None:
-            with explained():
-                _write_file(output / f"{path.stem}{suffix}", write(page))
-        else:
-            _print(page, path, write, header=len(paths) > 1 and format.value == "txt")
+        failed |= page is None or not sink.write(page, path)
+    sink.close()
     if failed:
         raise typer.Exit(BAD_INPUT)
 
@@ -73,23 +71,71 @@ def _read_one(recognizer: TextRecognizer, path: Path, unit: Unit) -> Page | None
             return recognizer.read(path)
         image = open_image(path)
         line = recognizer.read_lines([image])[0]
-        return Page((line,) if line.text else (), image.shape[1], image.shape[0], str(path))
+        models = {"lines": recognizer.line_reader.bundle.identity}
+        return Page((line,) if line.text else (), image.shape[1], image.shape[0], str(path), models)
     except ImageError as error:
         complain(error)
         return None
 
 
-def _print(page: Page, path: Path, write: Callable[[Page], str], header: bool) -> None:
-    text = f"==> {path} <==\n{write(page)}\n" if header else write(page)
-    sys.stdout.buffer.write(text.encode("utf-8"))
-    sys.stdout.buffer.flush()
+class Screen:
+    """Writes pages to stdout: texts under the names of their files, JSON as one document (a list of several)."""
+
+    def __init__(self, format: str, several: bool) -> None:
+        self.format, self.several, self.count = format, several, 0
+
+    def write(self, page: Page, path: Path) -> bool:
+        """Write one page."""
+        text = FORMATS[self.format][1](page)
+        if self.several and self.format == "json":
+            text = (",\n" if self.count else "[\n") + text.rstrip("\n")
+        elif self.several:
+            text = f"==> {path} <==\n{text}\n"
+        self.count += 1
+        self._print(text)
+        return True
+
+    def close(self) -> None:
+        """End the document."""
+        if self.several and self.format == "json":
+            self._print("\n]\n" if self.count else "[]\n")
+
+    def _print(self, text: str) -> None:
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+
+
+class Folder:
+    """Writes a file a page into a folder."""
+
+    def __init__(self, folder: Path, format: str) -> None:
+        self.folder, self.format = folder, format
+        self.written: set[Path] = set()
+
+    def write(self, page: Page, path: Path) -> bool:
+        """Write one page; False, after a line on stderr, where that fails or would replace another page's file."""
+        suffix, form = FORMATS[self.format]
+        target = self.folder / f"{path.stem}{suffix}"
+        if target in self.written:
+            complain(f"{path} is not written: {target} holds another image of this call with the same name")
+            return False
+        try:
+            _write_file(target, form(page))
+        except OSError as error:
+            complain(f"{target} cannot be written: {error}")
+            return False
+        self.written.add(target)
+        return True
+
+    def close(self) -> None:
+        """Nothing to end: every file is whole."""
 
 
 def _write_file(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         os.chmod(partial, 0o644)
         os.replace(partial, path)

@@ -1,6 +1,6 @@
 """Files to page images, page images to normalised lines."""
 
-from text_recognizer.images.crop import LineStrip, cut_line
+from text_recognizer.images.crop import CUT_VERSION, LineStrip, cut_line
 from text_recognizer.images.normalize import (
     LINE_HEIGHT,
     NORMALIZATION_VERSION,
@@ -12,6 +12,7 @@ from text_recognizer.images.normalize import (
 from text_recognizer.images.open import MAX_PIXELS, ImageError, ImageSource, open_image
 
 __all__ = [
+    "CUT_VERSION",
     "LINE_HEIGHT",
     "MAX_PIXELS",
     "NORMALIZATION_VERSION",

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+CUT_VERSION = 1  # changes with the pixels that a cut line has; prepared datasets are made again
 _MAX_LENGTH = 6000  # columns of a strip; longer lines are sampled more coarsely
 
 
@@ -40,8 +41,8 @@ class LineStrip:
         self.normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)  # points down the page
         heights = self._distances(polygon)
         reach = max(4.0, float(heights.max() - heights.min()))
-        self.above = int(np.ceil(max(2.0, -heights.min()) + margin * reach))
-        self.below = int(np.ceil(max(2.0, heights.max()) + margin * reach))
+        self._reach = max(2.0, -heights.min()) + margin * reach, max(2.0, heights.max()) + margin * reach
+        self.above, self.below = (int(np.ceil(side / self.step)) for side in self._reach)
         self.polygon = polygon
 
     def _distances(self, polygon: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -57,7 +58,7 @@ class LineStrip:
     def to_page(self, points: NDArray) -> NDArray[np.float64]:
         """Strip points (N, 2) of column, row as page points (N, 2) of x, y."""
         points = np.asarray(points, np.float64)
-        at = np.clip(points[:, 0] / 1.0, 0, len(self.points) - 1)
+        at = np.clip(points[:, 0], 0, len(self.points) - 1)
         index = np.arange(len(self.points))
         base = np.stack([np.interp(at, index, self.points[:, k]) for k in (0, 1)], axis=1)
         normal = np.stack([np.interp(at, index, self.normal[:, k]) for k in (0, 1)], axis=1)
@@ -68,23 +69,33 @@ class LineStrip:
         rows = (np.arange(self.shape[0]) - self.above)[:, None] * self.step
         map_x = (self.points[:, 0] + rows * self.normal[:, 0]).astype(np.float32)
         map_y = (self.points[:, 1] + rows * self.normal[:, 1]).astype(np.float32)
-        strip: NDArray[np.uint8] = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        strip = _sample(image, map_x, map_y, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
         inside = self._mask(map_x, map_y)
         paper = np.median(strip[inside > 0].reshape(-1, *strip.shape[2:]), axis=0) if inside.any() else 255
         strip[inside == 0] = paper
         return strip
 
     def _mask(self, map_x: NDArray, map_y: NDArray) -> NDArray[np.uint8]:
+        """255 inside the polygon, with the strip's shape."""
         left, top = np.floor(self.polygon.min(axis=0)).astype(int) - 2
         right, bottom = np.ceil(self.polygon.max(axis=0)).astype(int) + 3
         mask = np.zeros((bottom - top, right - left), np.uint8)
         cv2.fillPoly(mask, [np.round(self.polygon - (left, top)).astype(np.int32)], 255)
         # A tight outline runs through the ends of strokes: give it a little air.
-        air = max(3, round(0.06 * (self.above + self.below))) | 1
+        air = max(3, round(0.06 * sum(self._reach))) | 1
         wide = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (air, air)))
-        shifted = (map_x - left).astype(np.float32), (map_y - top).astype(np.float32)
-        inside = cv2.remap(wide, *shifted, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        return inside.astype(np.uint8)
+        return _sample(wide, map_x - left, map_y - top, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+
+
+def _sample(image: NDArray, map_x: NDArray, map_y: NDArray, interpolation: int, border: int) -> NDArray[np.uint8]:
+    """`cv2.remap` on the part of the image that the maps point to: OpenCV refuses images of 32,767 pixels and more."""
+    height, width = image.shape[:2]
+    left, top = (int(np.clip(m.min() - 2, 0, side - 1)) for m, side in ((map_x, width), (map_y, height)))
+    right, bottom = (int(np.clip(m.max() + 3, 1, side)) for m, side in ((map_x, width), (map_y, height)))
+    window = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    maps = (map_x - left).astype(np.float32), (map_y - top).astype(np.float32)
+    sampled: NDArray[np.uint8] = cv2.remap(window, *maps, interpolation, borderMode=border, borderValue=0)
+    return sampled
 
 
 def _ascending(baseline: NDArray[np.float64], polygon: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 ImageSource = str | os.PathLike[str] | bytes | bytearray | Image.Image | NDArray[Any]
 
 MAX_PIXELS = 120_000_000  # an A3 page at 600 dpi has 70 million
+MIN_SIDE = 8  # pixels: less holds no letter
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-_SIXTEEN_BIT = {"I;16", "I;16B", "I;16L", "I;16N", "I"}
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, OverflowError)
+_PILLOW_LIMIT = threading.Lock()
 
 
 class ImageError(ValueError):
@@ -36,23 +40,33 @@ def open_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.
     Raises ImageError (a ValueError) for anything that is not a readable image.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, max_pixels)
+        return _from_array(source, "the array", max_pixels)
     if isinstance(source, Image.Image):
         return _from_pil(source, "the image", max_pixels)
     name = "the image" if isinstance(source, bytes | bytearray) else str(source)
     data = bytes(source) if isinstance(source, bytes | bytearray) else _read_file(Path(source))
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)")
-    limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None  # our own limit speaks, with the number in it
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with _header(data) as image:
             return _from_pil(image, name, max_pixels)
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:
         kinds = "PNG, JPEG, TIFF, WebP, BMP"
         raise ImageError(f"{name} is not an image that can be read (known: {kinds})") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    except _DAMAGE as error:
+        raise ImageError(f"{name} is damaged or cut short: {error}") from error
+
+
+def _header(data: bytes) -> Image.Image:
+    """The image with its header read and nothing decoded; our own limit of pixels speaks later and says its number."""
+    with _PILLOW_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(io.BytesIO(data), formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _read_file(path: Path) -> bytes:
@@ -74,32 +88,36 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
             f"{name} has {width} x {height} pixels, more than the limit of {max_pixels:,}: "
             "scale it down (300 dpi is plenty) or cut it into pages"
         )
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(f"{name} has {width} x {height} pixels: too small to hold writing")
 
 
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
     _check_size(image.width, image.height, name, max_pixels)
+    if getattr(image, "n_frames", 1) > 1 and image.format == "TIFF":
+        raise ImageError(f"{name} holds {image.n_frames} pages: split it into images of one page each")
     try:
         image.load()
         upright = ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except _DAMAGE as error:
         raise ImageError(f"{name} is damaged or cut short: {error}") from error
-    if upright.mode in _SIXTEEN_BIT:
-        return _from_array(np.asarray(upright, np.int64).clip(0, 65535).astype(np.uint16), max_pixels)
+    if upright.mode.startswith("I;16"):
+        return _from_array(np.asarray(upright).astype(np.uint16, copy=False), name, max_pixels)
+    if upright.mode == "I":
+        return _from_array(np.asarray(upright).clip(0, 65535).astype(np.uint16), name, max_pixels)
     if upright.mode == "F":
-        return _from_array(np.asarray(upright, np.float32) / max(1.0, float(np.asarray(upright).max())), max_pixels)
-    if upright.mode in ("1", "L"):
-        return np.array(upright.convert("L"))
+        return _from_array(np.asarray(upright), name, max_pixels)
     if "A" in upright.mode or "transparency" in upright.info:
-        return _over_white(np.array(upright.convert("RGBA")))
-    return np.array(upright.convert("RGB"))
+        return _over_white(np.asarray(upright.convert("RGBA")))
+    return np.array(upright if upright.mode in ("L", "RGB") else upright.convert("L" if upright.mode == "1" else "RGB"))
 
 
-def _from_array(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
+def _from_array(array: NDArray[Any], name: str, max_pixels: int) -> NDArray[np.uint8]:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise ImageError(f"an array of shape {array.shape} is no image: (H, W), (H, W, 3) or (H, W, 4) is")
+        raise ImageError(f"{name} of shape {array.shape} is no image: (H, W), (H, W, 3) or (H, W, 4) is")
     if 0 in array.shape:
-        raise ImageError(f"an array of shape {array.shape} has no pixels")
-    _check_size(array.shape[1], array.shape[0], "the array", max_pixels)
+        raise ImageError(f"{name} of shape {array.shape} has no pixels")
+    _check_size(array.shape[1], array.shape[0], name, max_pixels)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.dtype == np.uint8:
@@ -110,13 +128,16 @@ def _from_array(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
         pixels = array.astype(np.uint8) * 255
     elif np.issubdtype(array.dtype, np.floating):
         if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-            raise ImageError("an array of floats must hold values from 0 to 1")
+            raise ImageError(f"{name} has floating-point pixels that are not all from 0 to 1")
         pixels = np.round(array * 255).astype(np.uint8)
     else:
-        raise ImageError(f"an array of {array.dtype} is no image: uint8, uint16, bool or float from 0 to 1 is")
+        raise ImageError(f"{name} of {array.dtype} is no image: uint8, uint16, bool or float from 0 to 1 is")
     return _over_white(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else np.ascontiguousarray(pixels)
 
 
 def _over_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    alpha = rgba[:, :, 3:].astype(np.uint16)
-    return ((rgba[:, :, :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
+    alpha = rgba[:, :, 3].astype(np.uint16)
+    out = np.empty((*alpha.shape, 3), np.uint8)
+    for channel in range(3):  # one at a time: pages are large
+        out[:, :, channel] = (rgba[:, :, channel] * alpha + 255 * (255 - alpha)) // 255
+    return out

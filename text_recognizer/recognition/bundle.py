@@ -51,7 +51,9 @@ class Bundle:
 def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     """The folder of a bundle: a path, or the name of a shipped one. Raises BundleError."""
     path = Path(name_or_path)
-    for candidate in (path, SHIPPED / path):
+    # A plain name means a shipped bundle, whatever lies in the working directory; ./name means the folder.
+    plain = str(name_or_path) == path.name
+    for candidate in (SHIPPED / path, path) if plain else (path,):
         if (candidate / "bundle.json").is_file():
             return candidate
     shipped = ", ".join(sorted(entry.parent.name for entry in SHIPPED.glob("*/bundle.json"))) or "none"
@@ -64,11 +66,11 @@ def load_bundle(name_or_path: str | os.PathLike[str], task: str, normalization: 
     try:
         data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         version = data.pop("format_version")
+        if version > FORMAT_VERSION:
+            raise BundleError(f"{folder} has bundle format {version}; this program knows {FORMAT_VERSION}: update it")
         bundle = Bundle(folder=folder, **data)
     except (OSError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / 'bundle.json'} is damaged: {error}") from error
-    if version > FORMAT_VERSION:
-        raise BundleError(f"{folder} has bundle format {version}; this program knows {FORMAT_VERSION}: update it")
     if bundle.task != task:
         raise BundleError(f"{folder} is a bundle for {bundle.task!r}, not for {task!r}")
     if bundle.normalization != normalization:
@@ -105,8 +107,6 @@ class Session:
         options.intra_op_num_threads = threads or available_cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Threads that wait by spinning take the cores from whatever else a server does.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         # Arenas never shrink: without them, memory follows the page that is being read.
         options.enable_cpu_mem_arena = False
         try:

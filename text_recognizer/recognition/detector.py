@@ -30,22 +30,30 @@ class LineDetector:
         """The lines of a page image uint8 (H, W) or (H, W, 3), in reading order, in pixels of that image."""
         gray = to_gray(image)
         scale = min(2.0, _LONG_SIDE / max(gray.shape))
-        lines = self._at_scale(gray, scale)
-        better = self._better_scale(lines, scale, gray.shape)
+        lines = self._single_line(gray, scale) or self._at_scale(gray, scale)
+        better = self._better_scale(lines, scale, max(gray.shape))
         if better is not None:
             # Very large or very small writing: look again at the size the network knows best.
             again = self._at_scale(gray, better)
             lines = again or lines
         return [lines[index] for index in reading_order([line.box for line in lines])]
 
-    def _better_scale(self, lines: list[DetectedLine], scale: float, shape: tuple[int, ...]) -> float | None:
+    def _single_line(self, gray: NDArray[np.uint8], scale: float) -> list[DetectedLine]:
+        """The line of a crop that holds just one; nothing for anything else. A look at a small size, so it is cheap."""
+        small = min(1.5 * _BEST_HEIGHT / gray.shape[0], 2 * _LONG_SIDE / max(gray.shape))
+        if gray.shape[1] < gray.shape[0] or small >= scale:
+            return []
+        lines = self._at_scale(gray, small)
+        return lines if len(lines) == 1 and lines[0].height > 0.4 * gray.shape[0] else []
+
+    def _better_scale(self, lines: list[DetectedLine], scale: float, side: int) -> float | None:
+        """The scale at which lines of such a height are found best; None where the present one will do."""
         if not lines:
-            # A crop of one line is so large at this scale that nothing looked like a line.
-            return _BEST_HEIGHT * 1.5 / shape[0] if shape[0] * scale < 0.2 * _LONG_SIDE else None
+            return None
         height = float(np.median([line.height for line in lines])) * scale
         if _HEIGHTS[0] <= height <= _HEIGHTS[1]:
             return None
-        better = min(scale * _BEST_HEIGHT / height, 2.0, 2 * _LONG_SIDE / max(shape))
+        better = min(scale * _BEST_HEIGHT / height, 2.0, 2 * _LONG_SIDE / side)
         return better if abs(np.log(better / scale)) > 0.2 else None
 
     def _at_scale(self, gray: NDArray[np.uint8], scale: float) -> list[DetectedLine]:

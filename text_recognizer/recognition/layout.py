@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -36,7 +37,7 @@ class DetectedLine:
         return float(left), float(top), float(right), float(bottom)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Piece:
     """A run of core pixels: baseline points, reach above and below at each, mean probability, all in input pixels."""
 
@@ -46,7 +47,7 @@ class _Piece:
     confidence: float
     area: int
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """Height of the line in input pixels."""
         return float(np.median(self.above) + np.median(self.below))
@@ -134,27 +135,23 @@ def _is_line(piece: _Piece) -> bool:
 
 def _join(pieces: list[_Piece]) -> list[_Piece]:
     """Join pieces that go on in the same direction after a gap no wider than between words."""
-    pieces = sorted(pieces, key=lambda piece: piece.points[0, 0])
-    joined = True
-    while joined:
-        joined = False
-        for i, first in enumerate(pieces):
-            candidates = [(_gap(first, other), j) for j, other in enumerate(pieces) if j != i]
-            gap, j = min(candidates, default=(np.inf, -1))
-            if np.isfinite(gap):
-                merged = _merge(first, pieces[j])
-                pieces = [piece for k, piece in enumerate(pieces) if k not in (i, j)] + [merged]
-                pieces.sort(key=lambda piece: piece.points[0, 0])
-                joined = True
-                break
-    return pieces
+    waiting = sorted(pieces, key=lambda piece: piece.points[0, 0], reverse=True)
+    done: list[_Piece] = []
+    while waiting:
+        first = waiting.pop()
+        gaps = [(_gap(first, other), index) for index, other in enumerate(waiting)]
+        gap, index = min(gaps, default=(np.inf, -1))
+        if np.isfinite(gap):
+            waiting.append(_merge(first, waiting.pop(index)))  # what was joined may go on
+        else:
+            done.append(first)
+    return done
 
 
 def _gap(first: _Piece, second: _Piece) -> float:
     """Distance from the end of `first` to the start of `second`; infinite where they are not one line."""
-    scale = min(first.scale, second.scale)
     gap = float(second.points[0, 0] - first.points[-1, 0])
-    largest = max(first.scale, second.scale)
+    scale, largest = sorted((first.scale, second.scale))
     if not -0.5 * largest <= gap <= 1.2 * largest:
         return np.inf
     short, long = sorted((first, second), key=lambda piece: piece.length)

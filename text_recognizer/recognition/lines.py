@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
-from text_recognizer.recognition.bundle import Session, load_bundle
+from text_recognizer.recognition.bundle import BundleError, Session, load_bundle
 from text_recognizer.recognition.decoding import DecodedCharacter, greedy, softmax
 from text_recognizer.recognition.geometry import LineGeometry
 
@@ -42,9 +42,12 @@ class LineTextRecognizer:
     def __init__(self, bundle: str | os.PathLike[str] = "lines", threads: int | None = None) -> None:
         self.bundle = load_bundle(bundle, "lines", NORMALIZATION_VERSION)
         settings = self.bundle.settings
-        self.alphabet = Alphabet(settings["alphabet"])
-        self.geometry = LineGeometry(**settings["geometry"])
-        self.temperature = float(settings.get("temperature", 1.0))
+        try:
+            self.alphabet = Alphabet(settings["alphabet"])
+            self.geometry = LineGeometry(**settings["geometry"])
+            self.temperature = float(settings.get("temperature", 1.0))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"{self.bundle.folder / 'bundle.json'} lacks settings for lines: {error!r}") from error
         self.session = Session(self.bundle, threads)
 
     def read(self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[ReadLine]:
@@ -102,7 +105,7 @@ class LineTextRecognizer:
 
 
 def word_confidence(characters: Sequence[float]) -> float:
-    """Probability that a word is right: the geometric mean of its characters, pulled down by the weakest of them."""
+    """How sure a word is: the geometric mean of its characters and the weakest of them, in their geometric mean."""
     if not characters:
         return 1.0
     mean = float(np.exp(np.mean(np.log(np.clip(characters, 1e-6, 1.0)))))

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 Box = tuple[float, float, float, float]
 
 
@@ -21,17 +24,36 @@ def reading_order(boxes: Sequence[Box]) -> list[int]:
 
 def _sorted(boxes: Sequence[Box]) -> list[int]:
     """The topological order of boxes by the two rules."""
-    count = len(boxes)
-    before = [[_comes_before(i, j, boxes) for j in range(count)] for i in range(count)]
+    before = _precedence(np.array(boxes, np.float64).reshape(-1, 4))
+    left = np.ones(len(boxes), bool)
     order: list[int] = []
-    left = set(range(count))
-    while left:
-        free = [i for i in left if not any(before[j][i] for j in left if j != i)]
+    while left.any():
+        free = left & ~before[left].any(axis=0)
         # Contradictions occur on crumpled pages: then the highest line goes first.
-        chosen = min(free or left, key=lambda i: (_middle(boxes[i]), boxes[i][0]))
-        order.append(chosen)
-        left.remove(chosen)
+        candidates = np.flatnonzero(free if free.any() else left)
+        chosen = min(candidates, key=lambda i: (_middle(boxes[i]), boxes[i][0]))
+        order.append(int(chosen))
+        left[chosen] = False
     return order
+
+
+def _precedence(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N, N): whether box i comes before box j by one of the rules."""
+    lefts, tops, rights, bottoms = boxes.T
+    middles, widths, heights = (tops + bottoms) / 2, rights - lefts, bottoms - tops
+    shared = np.minimum(rights[:, None], rights) - np.maximum(lefts[:, None], lefts)
+    stacked = shared > 0.1 * np.minimum(widths[:, None], widths)
+    overlap = np.minimum(bottoms[:, None], bottoms) - np.maximum(tops[:, None], tops)
+    same_row = overlap > 0.5 * np.minimum(heights[:, None], heights)
+    above = middles[:, None] < middles
+    before = np.where(stacked, above, lefts[:, None] < lefts)
+    for i, j in np.argwhere(~stacked & before & ~same_row):
+        # Beside each other in two columns, unless something that spans both stands between their rows.
+        low, high = sorted((middles[i], middles[j]))
+        if (stacked[i] & stacked[j] & (low < middles) & (middles < high)).any():
+            before[i, j] = False
+    np.fill_diagonal(before, False)
+    return before
 
 
 def _rows(boxes: Sequence[Box]) -> list[list[int]]:
@@ -57,23 +79,6 @@ def _stacked(a: Box, b: Box) -> bool:
 def _union(boxes: Sequence[Box]) -> Box:
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
-
-
-def _comes_before(first: int, second: int, boxes: Sequence[Box]) -> bool:
-    a, b = boxes[first], boxes[second]
-    if _share_columns(a, b):
-        return _middle(a) < _middle(b)
-    if a[0] >= b[0]:
-        return False
-    if _same_row(a, b):
-        return True
-    # Beside each other in two columns, unless something that spans both separates upper from lower.
-    low, high = sorted((_middle(a), _middle(b)))
-    return not any(
-        low < _middle(c) < high and _share_columns(c, a) and _share_columns(c, b)
-        for index, c in enumerate(boxes)
-        if index not in (first, second)
-    )
 
 
 def _share_columns(a: Box, b: Box) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.images import ImageSource, LineStrip, open_image
+from text_recognizer.images import ImageSource, LineStrip, open_image, to_gray
 from text_recognizer.images.open import MAX_PIXELS
 from text_recognizer.page import Line, Page, Polygon, Word
 from text_recognizer.recognition.detector import LineDetector
@@ -53,7 +53,7 @@ class TextRecognizer:
         source: a path, the bytes of a file, a PIL image, or an array as `images.open_image` takes it.
         Raises ImageError (a ValueError) where the image cannot be read. A blank page has no lines.
         """
-        image = open_image(source, self.max_pixels)
+        image = to_gray(open_image(source, self.max_pixels))  # as in training: lines are cut from gray pages
         found = self.detector.detect(image)
         strips = [LineStrip(line.baseline, line.polygon) for line in found]
         readings = self.line_reader.read([strip.cut(image) for strip in strips])

@@ -76,12 +76,12 @@ class WidthBatches(Sampler[list[tuple[int, int]]]):
     ) -> None:
         self.lines, self.columns, self.margin = lines, columns, margin
         self.per_epoch, self.seed, self.fill = per_epoch, seed, fill
-        self.epoch = 0
+        self.epoch, self.done = 0, 0
         self._count = len(self._batches(0))
 
-    def set_epoch(self, epoch: int) -> None:
-        """The epoch whose order `__iter__` gives next; Lightning calls this, also after a resume."""
-        self.epoch = epoch
+    def start_at(self, epoch: int, done: int = 0) -> None:
+        """The epoch whose order `__iter__` gives, and how many of its batches were done before an interruption."""
+        self.epoch, self.done = epoch, done
 
     def __len__(self) -> int:
         """Batches an epoch: constant, as the learning rate schedule counts on it."""
@@ -89,8 +89,7 @@ class WidthBatches(Sampler[list[tuple[int, int]]]):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         batches = self._batches(self.epoch)
-        yield from (batches[number % len(batches)] for number in range(self._count))
-        self.epoch += 1
+        yield from (batches[number % len(batches)] for number in range(self.done, self._count))
 
     def _batches(self, epoch: int) -> list[list[tuple[int, int]]]:
         rng = np.random.default_rng([self.seed, epoch])

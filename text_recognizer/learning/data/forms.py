@@ -16,6 +16,9 @@ from text_recognizer.images.normalize import ink_density, remove_rules
 from text_recognizer.learning.data.locations import data_dir, require
 from text_recognizer.learning.data.pages import pages
 
+#: Changes with how lines are traced; prepared pages are made again.
+TRACE_VERSION = 1
+
 
 @dataclass(frozen=True)
 class TracedLine:

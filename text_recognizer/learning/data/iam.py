@@ -16,6 +16,7 @@ from PIL import Image
 
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.images import normalize_line
+from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.data.locations import cache_dir, data_dir, require
 
@@ -31,7 +32,8 @@ def iam_lines(split: str) -> LineDataset:
     """The lines of split "train" or "val", normalised."""
     rows = iam_rows(split)
     folder = data_dir() / "iam" / "lines"
-    return cached_lines(cache_dir(), f"iam-{split}", _read(rows, folder), len(rows))
+    key = f"iam-{split}-{fingerprint(data_dir() / 'iam' / 'lines.tsv')}"
+    return cached_lines(cache_dir(), key, _read(rows, folder), len(rows))
 
 
 def _read(rows: list[dict[str, str]], folder: Path) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.learning.data.cache import whole_folder
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,12 @@ class LineDataset(Sequence[tuple[NDArray[np.uint8], LineLabel]]):
         self.labels = [LineLabel(**row) for row in index["labels"]]
         self.widths = np.array(index["widths"], np.int64)
         self._ends = np.cumsum(self.widths)
-        self._pixels = np.load(folder / "pixels.npy", mmap_mode="r") if len(self.labels) else None
+        self._pixels = np.load(folder / "pixels.npy", mmap_mode="r")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        if self._pixels is None:
-            raise IndexError(index)
         end = self._ends[index]
         image = np.ascontiguousarray(self._pixels[end - self.widths[index] : end].T)
         return image, self.labels[index]
@@ -62,31 +59,19 @@ def cached_lines(
     """
     folder = cache / f"{key}-normalization{NORMALIZATION_VERSION}"
     if not (folder / "index.json").exists():
-        _write(folder, track(samples, description=f"preparing {key}", total=total))
+        with whole_folder(folder) as partial:
+            _write(partial, track(samples, description=f"preparing {key}", total=total))
     return LineDataset(folder)
 
 
 def _write(folder: Path, samples: Iterable[tuple[NDArray[np.uint8], LineLabel]]) -> None:
-    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        images: list[NDArray[np.uint8]] = []
-        labels: list[LineLabel] = []
-        for image, label in samples:
-            images.append(np.ascontiguousarray(image.T))
-            labels.append(label)
-        if images:
-            np.save(partial / "pixels.npy", np.concatenate(images))
-        index = {"widths": [len(image) for image in images], "labels": [asdict(label) for label in labels]}
-        (partial / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def in_order(datasets: Sequence[LineDataset]) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
-    """All lines of several datasets, one dataset after the other."""
-    for dataset in datasets:
-        yield from (dataset[index] for index in range(len(dataset)))
+    images: list[NDArray[np.uint8]] = []
+    labels: list[LineLabel] = []
+    for image, label in samples:
+        images.append(np.ascontiguousarray(image.T))
+        labels.append(label)
+    if not labels:
+        raise ValueError(f"{folder.name.split('-normalization')[0].lstrip('.')} has no lines")
+    np.save(folder / "pixels.npy", np.concatenate(images))
+    index = {"widths": [len(image) for image in images], "labels": [asdict(label) for label in labels]}
+    (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")

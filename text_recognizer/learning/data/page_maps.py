@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from torch.utils.data import Dataset
 
 from text_recognizer.images.crop import resample
 from text_recognizer.images.normalize import ink_density, remove_rules
+from text_recognizer.learning.data.cache import whole_folder
 from text_recognizer.learning.data.forms import TracedLine, TracedPage
 from text_recognizer.recognition.detector_input import PAPER_KERNEL, REACH_UNIT, STRIDE
 
@@ -60,20 +59,22 @@ def cached_pages(cache: Path, key: str, pages: Iterable[TracedPage]) -> PageData
     """The pages stored under `key`, made from `pages` where they are not there yet; whole or not at all."""
     folder = cache / key
     if not (folder / "index.json").exists():
-        partial = cache / f"{key}.partial-{os.getpid()}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        index, pixels = [], []
-        for page in track(pages, description=f"preparing {key}"):
-            page = _reduced(page)
-            lines = [[line.baseline.round(1).tolist(), line.polygon.round(1).tolist()] for line in page.lines]
-            index.append({"identifier": page.identifier, "shape": page.image.shape, "lines": lines})
-            pixels.append(page.image.ravel())
-        np.save(partial / "pixels.npy", np.concatenate(pixels))
-        (partial / "index.json").write_text(json.dumps(index), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        with whole_folder(folder) as partial:
+            _write(partial, track(pages, description=f"preparing {key}"))
     return PageDataset(folder)
+
+
+def _write(folder: Path, pages: Iterable[TracedPage]) -> None:
+    index, pixels = [], []
+    for page in pages:
+        page = _reduced(page)
+        lines = [[line.baseline.round(1).tolist(), line.polygon.round(1).tolist()] for line in page.lines]
+        index.append({"identifier": page.identifier, "shape": page.image.shape, "lines": lines})
+        pixels.append(page.image.ravel())
+    if not index:
+        raise ValueError(f"{folder.name.lstrip('.')} has no pages")
+    np.save(folder / "pixels.npy", np.concatenate(pixels))
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def line_height(lines: list[TracedLine]) -> float:
@@ -155,10 +156,10 @@ class PageAugmentation:
 
 
 class PageCrops(Dataset[MapExample]):
-    """Random views of pages with their maps; item i of epoch e is another view each time.
+    """Random views of pages with their maps; another view each time an item is asked for.
 
-    complete: names of the parts whose every line is traced (synthetic pages): elsewhere ink outside of
-    the outlines is neither text nor background.
+    seed: where it is given, item i is always the same view. Each part comes with whether its every line is
+    traced (synthetic pages): elsewhere ink outside of the outlines is neither text nor background.
     """
 
     def __init__(
@@ -167,15 +168,17 @@ class PageCrops(Dataset[MapExample]):
         count: int,
         size: int = 640,
         augmentation: PageAugmentation | None = None,
+        seed: int | None = None,
     ) -> None:
         self.items = [(part, number, complete) for part, complete in parts for number in range(len(part))]
-        self.count, self.size, self.augmentation = count, size, augmentation or PageAugmentation()
+        self.count, self.size, self.seed = count, size, seed
+        self.augmentation = augmentation or PageAugmentation()
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, number: int) -> MapExample:
-        rng = np.random.default_rng(np.random.randint(2**31))
+        rng = np.random.default_rng(np.random.randint(2**31) if self.seed is None else [self.seed, number])
         part, index, complete = self.items[int(rng.integers(len(self.items)))]
         return self.view(part[index], complete, rng)
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from text_recognizer.alphabet import Alphabet, normalize_text
-from text_recognizer.images import cut_line, normalize_line
+from text_recognizer.images import CUT_VERSION, cut_line, normalize_line
+from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.data.locations import cache_dir, data_dir, require
 
@@ -56,7 +57,8 @@ def page_lines(name: str, split: str) -> LineDataset:
     Lines with crossed-out words or characters outside the alphabet are left out.
     """
     truth = pages(name, split)
-    return cached_lines(cache_dir(), f"{name}-{split}", _cut(name, truth))
+    key = f"{name}-{split}-{fingerprint(data_dir() / name / 'pages.json', CUT_VERSION)}"
+    return cached_lines(cache_dir(), key, _cut(name, truth))
 
 
 def _cut(name: str, truth: list[PageTruth]) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:

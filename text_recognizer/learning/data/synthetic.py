@@ -19,11 +19,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import normalize_line
+from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.data.locations import cache_dir, data_dir, require
 from text_recognizer.learning.data.text import TextSampler
 
 _PRINT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "C:/Windows/Fonts")
+SYNTHETIC_VERSION = 1  # changes with the pictures; cached ones are made again
 Paper = NDArray[np.float32]
 _NOT_TEXT = ("symbol", "dingbat", "emoji", "math", "icon", "d050000l", "cursor", "standardsymbols")
 
@@ -45,7 +47,7 @@ def handwriting_faces() -> list[Typeface]:
 
 @lru_cache(maxsize=1)
 def printed_faces() -> list[Typeface]:
-    """Ordinary typefaces installed on this machine; DejaVu from Matplotlib where there are none."""
+    """Ordinary typefaces installed on this machine; perhaps none."""
     files = [path for folder in _PRINT_FOLDERS for path in sorted(Path(folder).rglob("*.[to]tf"))]
     files = [path for path in files if not any(word in path.name.lower() for word in _NOT_TEXT)]
     return [face for face in _faces(files, handwriting=False) if set("aetnAE019.,") <= face.characters]
@@ -200,5 +202,6 @@ class SyntheticLines:
 def synthetic_lines(seed: int, count: int, printed_share: float = 0.25, extra: tuple[str, ...] = ()) -> LineDataset:
     """`count` normalised synthetic lines, cached."""
     generator = SyntheticLines(seed, printed_share, extra)
-    key = f"synthetic-{seed}-{count}-{printed_share:g}-{len(extra)}"
+    fonts = [face.path.name for face in generator.handwriting + generator.printed]
+    key = f"synthetic-{seed}-{count}-{fingerprint(SYNTHETIC_VERSION, printed_share, extra, fonts, data_dir())}"
     return cached_lines(cache_dir(), key, generator.normalized(count), count)

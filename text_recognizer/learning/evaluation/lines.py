@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.evaluation.error_rates import ErrorRates, error_rates
@@ -19,6 +21,12 @@ def read_dataset(recognizer: LineTextRecognizer, dataset: LineDataset) -> list[s
             numbers = [character.number for character in greedy(softmax(logits))]
             texts[index] = normalize_text(recognizer.alphabet.decode(numbers))
     return texts
+
+
+def without(dataset: LineDataset, texts: list[str], leave_out: Callable[[str], bool]) -> ErrorRates:
+    """Error rates of readings, lines left out whose true text `leave_out` says so."""
+    kept = [(text, label.text) for text, label in zip(texts, dataset.labels, strict=True) if not leave_out(label.text)]
+    return error_rates([text for text, _ in kept], [reference for _, reference in kept])
 
 
 def measure_lines(recognizer: LineTextRecognizer, dataset: LineDataset) -> tuple[ErrorRates, list[str]]:

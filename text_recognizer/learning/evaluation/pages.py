@@ -15,7 +15,7 @@ from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.data.forms import TracedPage, traced_pages
 from text_recognizer.learning.data.pages import is_legible
 from text_recognizer.learning.data.photograph import photograph
-from text_recognizer.page import Page
+from text_recognizer.page import Line, Page
 from text_recognizer.recognition.recognizer import TextRecognizer
 
 #: The notice printed at the head of every Copiste page; the ground truth leaves it out.
@@ -29,7 +29,7 @@ _NOTICE = (
 @dataclass
 class PageScores:
     """Sums over pages. found: lines matched at IoU 0.5; predicted, expected: lines in all; edits,
-    characters: of the text of the pages counted."""
+    characters: of the text of pages_with_text."""
 
     found: int = 0
     predicted: int = 0
@@ -37,6 +37,7 @@ class PageScores:
     edits: int = 0
     characters: int = 0
     pages: int = 0
+    pages_with_text: int = 0
 
     @property
     def precision(self) -> float:
@@ -80,7 +81,7 @@ def _drawn(polygon: NDArray, shape: tuple[int, int]) -> tuple[NDArray[np.bool_],
 
 def match_lines(iou: NDArray[np.float64], least: float = 0.5) -> list[tuple[int, int]]:
     """The pairs of the best one-to-one assignment whose IoU is at least `least`."""
-    rows, columns = linear_sum_assignment(-iou)
+    rows, columns = linear_sum_assignment(-np.where(iou >= least, iou, 0))
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if iou[i, j] >= least]
 
 
@@ -94,31 +95,53 @@ def is_notice(text: str) -> bool:
     return shortest < 0.5 * len(text)
 
 
-def add_page(scores: PageScores, page: Page, truth: TracedPage, count_text: bool = True) -> None:
-    """Add one reading to the sums. Printed notices that the truth leaves out count neither way."""
+def add_page(
+    scores: PageScores, page: Page, truth: TracedPage, count_text: bool = True, block_only: bool = False
+) -> None:
+    """Add one reading to the sums.
+
+    What the truth leaves out counts neither way: the notice printed on Copiste pages and, with block_only,
+    whatever stands outside of the block of the lines that it names (print and signature on an IAM form).
+    """
     iou = overlaps(
         [np.array(line.polygon) for line in page.lines], [line.polygon for line in truth.lines], truth.image.shape
     )
-    ignored = {i for i, line in enumerate(page.lines) if (iou[i].max(initial=0.0) < 0.1) and is_notice(line.text)}
+    low, high = block(truth)
+    ignored = {
+        i
+        for i, line in enumerate(page.lines)
+        if iou[i].max(initial=0.0) < 0.1 and (is_notice(line.text) or (block_only and _outside(line, low, high)))
+    }
     matches = match_lines(iou)
     scores.pages += 1
     scores.found += len(matches)
     scores.predicted += len(page.lines) - len(ignored)
     scores.expected += len(truth.lines)
     if count_text:
+        scores.pages_with_text += 1
         text = normalize_text(" ".join(line.text for i, line in enumerate(page.lines) if i not in ignored))
         reference = normalize_text(" ".join(line.text or "" for line in truth.lines))
         scores.edits += Levenshtein.distance(text, reference)
         scores.characters += len(reference)
 
 
+def block(page: TracedPage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The upper left and the lower right corner of the box around a page's lines."""
+    points = np.vstack([line.polygon for line in page.lines]) if page.lines else np.zeros((1, 2))
+    return points.min(axis=0), points.max(axis=0)
+
+
+def _outside(line: Line, low: NDArray[np.float64], high: NDArray[np.float64]) -> bool:
+    middle = np.mean(line.polygon, axis=0)
+    return bool((middle < low).any() or (middle > high).any())
+
+
 def handwriting_block(page: TracedPage, air: int = 20) -> TracedPage:
     """An IAM form cropped to its handwritten lines, with `air` pixels around them."""
-    lines = [line for line in page.lines if line.text is not None]
-    points = np.vstack([line.polygon for line in lines])
-    left, top = np.maximum(points.min(axis=0) - air, 0).astype(int)
-    right, bottom = (points.max(axis=0) + air).astype(int)
-    moved = [type(line)(line.baseline - (left, top), line.polygon - (left, top), line.text) for line in lines]
+    low, high = block(page)
+    left, top = np.maximum(low - air, 0).astype(int)
+    right, bottom = (high + air).astype(int)
+    moved = [type(line)(line.baseline - (left, top), line.polygon - (left, top), line.text) for line in page.lines]
     return TracedPage(page.identifier, page.image[top:bottom, left:right], moved)
 
 
@@ -133,15 +156,17 @@ def photographed(page: TracedPage, seed: int) -> TracedPage:
     return TracedPage(page.identifier, picture, lines)
 
 
-def measure_pages(recognizer: TextRecognizer, pages: Iterable[TracedPage]) -> PageScores:
+def measure_pages(recognizer: TextRecognizer, pages: Iterable[TracedPage], block_only: bool = False) -> PageScores:
     """Read pages and add up their scores. Pages with crossed-out words count for line detection only."""
     scores = PageScores()
     for page in pages:
         reading = recognizer.read(page.image)
-        add_page(scores, reading, page, count_text=all(is_legible(line.text or "") for line in page.lines))
+        legible = all(is_legible(line.text or "") for line in page.lines)
+        add_page(scores, reading, page, count_text=legible, block_only=block_only)
     return scores
 
 
-def iam_blocks(split: str) -> list[TracedPage]:
-    """The handwriting blocks of the IAM forms of a split."""
-    return [handwriting_block(page) for page in traced_pages("iam", split)]
+def iam_pages(split: str) -> list[TracedPage]:
+    """The IAM forms of a split with their handwritten lines alone."""
+    pages = traced_pages("iam", split)
+    return [TracedPage(p.identifier, p.image, [line for line in p.lines if line.text is not None]) for p in pages]

@@ -10,40 +10,62 @@ from rich.console import Console
 from rich.table import Table
 
 from text_recognizer.learning.data.forms import traced_pages
+from text_recognizer.learning.data.lines import LineLabel
 from text_recognizer.learning.data.sources import LineSource, line_dataset
-from text_recognizer.learning.evaluation.lines import measure_lines
-from text_recognizer.learning.evaluation.pages import PageScores, iam_blocks, measure_pages, photographed
+from text_recognizer.learning.evaluation.error_rates import ErrorRates
+from text_recognizer.learning.evaluation.lines import measure_lines, without
+from text_recognizer.learning.evaluation.pages import (
+    PageScores,
+    handwriting_block,
+    iam_pages,
+    is_notice,
+    measure_pages,
+    photographed,
+)
 from text_recognizer.recognition.lines import LineTextRecognizer
 from text_recognizer.recognition.recognizer import TextRecognizer
 
-_LINE_SETS = ("iam-val", "copiste-val")
+#: The line sources that models are measured on.
+LINE_SETS = ("iam-val", "copiste-val")
 
 
 def page_scores(recognizer: TextRecognizer, photographs: bool = False) -> dict[str, PageScores]:
     """Scores on the pages of val; photographs: on simulated photographs of them too."""
-    blocks, copiste = iam_blocks("val"), list(traced_pages("copiste", "val"))
+    forms, copiste = iam_pages("val"), list(traced_pages("copiste", "val"))
+    blocks = [handwriting_block(page) for page in forms]
     scores = {
+        "IAM val forms, whole": measure_pages(recognizer, forms, block_only=True),
         "IAM val forms, handwriting block": measure_pages(recognizer, blocks),
         "Copiste val pages": measure_pages(recognizer, copiste),
     }
     if photographs:
-        for name, pages in (("IAM val forms", blocks), ("Copiste val pages", copiste)):
+        for name, pages in (("IAM val forms, handwriting block", blocks), ("Copiste val pages", copiste)):
             views = (photographed(page, seed) for seed, page in enumerate(pages))
             scores[f"{name}, simulated photographs"] = measure_pages(recognizer, views)
     return scores
 
 
+def _rated(recognizer: LineTextRecognizer, name: str) -> tuple[dict[str, ErrorRates], list[tuple[LineLabel, str]]]:
+    """Error rates of a line source (Copiste's also without the notice), and its labels with their readings."""
+    dataset = line_dataset(LineSource(name))
+    rates, texts = measure_lines(recognizer, dataset)
+    named = {name: rates}
+    if name.startswith("copiste"):
+        named[f"{name} without the notice"] = without(dataset, texts, is_notice)
+    return named, list(zip(dataset.labels, texts, strict=True))
+
+
 def line_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """CER and WER of a line bundle on the val sets, in percent, for bundle.json."""
     recognizer = LineTextRecognizer(bundle)
-    scores = {}
-    for name in _LINE_SETS:
-        rates, _ = measure_lines(recognizer, line_dataset(LineSource(name)))
-        scores[f"{name} ({rates.lines} lines), greedy"] = {
+    return {
+        f"{name} ({rates.lines} lines), greedy": {
             "CER %": round(100 * rates.cer, 2),
             "WER %": round(100 * rates.wer, 2),
         }
-    return scores
+        for source in LINE_SETS
+        for name, rates in _rated(recognizer, source)[0].items()
+    }
 
 
 def detector_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
@@ -64,11 +86,11 @@ def print_lines(recognizer: LineTextRecognizer, sources: list[str], worst: int =
     table = Table("lines", "count", "CER %", "WER %", title=f"greedy, {recognizer.bundle.identity}")
     console = Console()
     examples = []
-    for name in sources:
-        dataset = line_dataset(LineSource(name))
-        rates, texts = measure_lines(recognizer, dataset)
-        table.add_row(name, str(rates.lines), f"{100 * rates.cer:.2f}", f"{100 * rates.wer:.2f}")
-        for label, text in zip(dataset.labels, texts, strict=True):
+    for source in sources:
+        named, readings = _rated(recognizer, source)
+        for name, rates in named.items():
+            table.add_row(name, str(rates.lines), f"{100 * rates.cer:.2f}", f"{100 * rates.wer:.2f}")
+        for label, text in readings:
             examples.append((Levenshtein.distance(text, label.text), label.identifier, label.text, text))
     console.print(table)
     for edits, identifier, reference, text in sorted(examples, reverse=True)[:worst]:
@@ -77,8 +99,10 @@ def print_lines(recognizer: LineTextRecognizer, sources: list[str], worst: int =
 
 def print_pages(recognizer: TextRecognizer, photographs: bool = False) -> None:
     """Print a table of line detection and page error rates."""
-    table = Table("pages", "count", "precision %", "recall %", "F1 %", "page CER %", title="lines at IoU 0.5")
+    table = Table(
+        "pages", "count", "with text", "precision %", "recall %", "F1 %", "page CER %", title="lines at IoU 0.5"
+    )
     for name, scores in page_scores(recognizer, photographs).items():
         values = (scores.precision, scores.recall, scores.f1, scores.cer)
-        table.add_row(name, str(scores.pages), *(f"{100 * value:.2f}" for value in values))
+        table.add_row(name, str(scores.pages), str(scores.pages_with_text), *(f"{100 * value:.2f}" for value in values))
     Console().print(table)

@@ -12,17 +12,31 @@ _PURPOSE = {
 _LIMITS = {
     "lines": "English and French hands of today are what it knows best. Historical hands, vertical text, formulas "
     "and scripts other than Latin it does not know. It decides letter by letter: names and numbers deserve a look.",
-    "detector": "Lines that are written more than about 12 degrees askew, in circles or between other lines may be "
-    "missed. Drawings with letter-like strokes may be taken for lines.",
+    "detector": "It learned from pages turned by up to 12 degrees: lines more askew, in circles or "
+    "between other lines may be missed. Drawings with letter-like strokes may be taken for lines.",
 }
-_TERMS = """The weights learned from the IAM Handwriting Database, whose terms allow **research and other
-non-commercial use only**, and from Brown corpus text (non-commercial): the same holds for these weights.
-Other sources: "Copiste d'un jour" (CC BY 4.0), handwriting fonts (OFL 1.1 and Apache 2.0), public-domain
-English texts. The code is Apache-2.0."""
-_DETECTOR_TERMS = """The weights learned from the IAM Handwriting Database, whose terms allow **research and other
-non-commercial use only**: the same holds for these weights. Other sources: "Copiste d'un jour" (CC BY 4.0),
-letters of J. D. Hooker (CC BY-SA 4.0, images (c) RBG Kew), the Lathrop memorials and wills of French
-soldiers (CC BY 4.0), synthetic pages from fonts (OFL 1.1 and Apache 2.0). The code is Apache-2.0."""
+_SOURCES = {
+    "iam": "the IAM Handwriting Database (research and other non-commercial use only)",
+    "copiste": '"Copiste d\'un jour" (CC BY 4.0)',
+    "hooker": "letters of J. D. Hooker (CC BY-SA 4.0, images (c) RBG Kew)",
+    "lathrop": "the Lathrop memorials (CC BY 4.0)",
+    "poilus": "wills of French soldiers (CC BY 4.0)",
+    "synthetic": "synthetic handwriting: text of the Brown corpus (non-commercial) and public-domain English texts in "
+    "fonts under OFL 1.1 and Apache 2.0 and in the typefaces of the machine",
+}
+_NON_COMMERCIAL = ("iam", "synthetic")
+
+
+def _terms(data: dict[str, Any]) -> str:
+    """What the weights learned from, under which terms, as the experiment says."""
+    names = [source["name"].split("-")[0] for source in data.get("train", [])] + list(data.get("pages", []))
+    if data.get("synthetic"):
+        names.append("synthetic")
+    used = [name for name in _SOURCES if name in names]
+    text = f"The weights learned from {'; '.join(_SOURCES[name] for name in used)}. The code is Apache-2.0."
+    if any(name in _NON_COMMERCIAL for name in used):
+        text += " **These weights may be used for research and other non-commercial purposes only.**"
+    return text
 
 
 def model_card(data: dict[str, Any]) -> str:
@@ -40,7 +54,7 @@ def model_card(data: dict[str, Any]) -> str:
         "## Limits",
         _LIMITS[task],
         "## Terms",
-        _TERMS if task == "lines" else _DETECTOR_TERMS,
+        _terms(provenance["experiment"]["data"]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
+
+
+def one_thread(_: int) -> None:
+    """A data worker's OpenCV takes one thread: the cores belong to the network."""
+    cv2.setNumThreads(0)
+
 
 @dataclass
 class NetworkChoice:

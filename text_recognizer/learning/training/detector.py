@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-import cv2
 import lightning
 import numpy as np
 import torch
@@ -14,11 +13,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from text_recognizer.learning import networks
-from text_recognizer.learning.data.forms import traced_pages
-from text_recognizer.learning.data.locations import cache_dir
+from text_recognizer.learning.data.cache import fingerprint
+from text_recognizer.learning.data.forms import TRACE_VERSION, traced_pages
+from text_recognizer.learning.data.locations import cache_dir, data_dir
 from text_recognizer.learning.data.page_maps import MapExample, PageAugmentation, PageCrops, cached_pages
+from text_recognizer.learning.data.synthetic import SYNTHETIC_VERSION
 from text_recognizer.learning.data.synthetic_pages import SyntheticPages
-from text_recognizer.learning.training.choices import NetworkChoice
+from text_recognizer.learning.training.choices import NetworkChoice, one_thread
 from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
 
 
@@ -49,26 +50,29 @@ def collate(examples: list[MapExample]) -> dict[str, Tensor]:
 class DetectorDataModule(lightning.LightningDataModule):
     """Loaders over random views of the pages."""
 
-    def __init__(self, data: DetectorData) -> None:
+    def __init__(self, data: DetectorData, fixed: bool = False) -> None:
+        """fixed: the same views every epoch, to see that the network can learn a few by heart."""
         super().__init__()
         self.data = data
-        synthetic = (SyntheticPages(1).pages(data.synthetic), True)
         real = chain.from_iterable(traced_pages(name, "train") for name in data.pages)
-        key = "-".join(data.pages)
+        tables = [data_dir() / name / ("forms.json" if name == "iam" else "pages.json") for name in data.pages]
+        key = f"{'-'.join(data.pages)}-{fingerprint(TRACE_VERSION, *tables)}"
         parts = [(cached_pages(cache_dir(), f"pages-{key}-train", real), False)]
         if data.synthetic:
-            parts.append((cached_pages(cache_dir(), f"pages-synthetic-1-{data.synthetic}", synthetic[0]), True))
+            drawn = SyntheticPages(1).pages(data.synthetic)
+            key_drawn = f"pages-synthetic-1-{data.synthetic}-{fingerprint(SYNTHETIC_VERSION, data_dir())}"
+            parts.append((cached_pages(cache_dir(), key_drawn, drawn), True))
         held_out = chain.from_iterable(traced_pages(name, "val") for name in data.pages)
         val = [(cached_pages(cache_dir(), f"pages-{key}-val", held_out), False)]
-        self.train = PageCrops(parts, data.crops, data.size, data.augmentation)
-        self.val = PageCrops(val, data.val_crops, data.size, data.augmentation)
+        self.train = PageCrops(parts, data.crops, data.size, data.augmentation, seed=1 if fixed else None)
+        self.val = PageCrops(val, data.val_crops, data.size, data.augmentation, seed=2)
 
     def train_dataloader(self) -> DataLoader:
         """New random views every epoch."""
         return self._loader(self.train)
 
     def val_dataloader(self) -> DataLoader:
-        """Random views of held-out pages."""
+        """Views of held-out pages, the same every epoch."""
         return self._loader(self.val)
 
     def _loader(self, crops: PageCrops) -> DataLoader:
@@ -79,7 +83,7 @@ class DetectorDataModule(lightning.LightningDataModule):
             num_workers=self.data.workers,
             persistent_workers=self.data.workers > 0,
             drop_last=True,
-            worker_init_fn=lambda _: cv2.setNumThreads(0),
+            worker_init_fn=one_thread,
         )
 
 

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -20,15 +19,16 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from text_recognizer.alphabet import Alphabet
+from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.training.card import model_card
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash, load_bundle
+from text_recognizer.recognition.decoding import softmax
 from text_recognizer.recognition.geometry import LineGeometry
 
-_PARITY = 2e-3  # largest difference of an output that counts as the same
+_PARITY = 2e-3  # largest difference that counts as the same
 _HALF_FROM = 256  # weights with fewer entries stay in single precision
 
 
@@ -43,31 +43,43 @@ def export_run(run: Path, output: Path, version: str, measure: bool = True) -> P
     if not checkpoint.is_file() or not config.is_file():
         raise FileNotFoundError(f"{run} is no training run with a checkpoint, nor is {folder}")
     experiment = json.loads(config.read_text(encoding="utf-8"))
+    _refuse_other_folders(output)
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    network, settings = _network(experiment, state)
+    alphabet = Alphabet(experiment.pop("alphabet", CHARACTERS))
+    normalization = experiment.pop("normalization", NORMALIZATION_VERSION)
+    network, settings = _network(experiment, state, alphabet)
     provenance = {
         "experiment": experiment,
         "steps": int(state["global_step"]),
         "epochs": int(state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"]),
         "parameters": sum(p.numel() for p in network.parameters()),
         "exported": datetime.date.today().isoformat(),
-        "commit": _commit(),
+        "commit": experiment.pop("commit", None),
     }
     partial = output.with_name(f".{output.name}.partial-{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        write_bundle(partial, network, experiment["task"], output.name, version, settings, provenance)
+        identity = {"name": output.name, "task": experiment["task"], "version": version, "normalization": normalization}
+        write_bundle(partial, network, identity, settings, provenance)
         if measure:
             _measure(partial, experiment["task"])
-        shutil.rmtree(output, ignore_errors=True)
+        if output.exists():
+            output.rename(partial.with_name(f"{partial.name}.old"))
         partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial.with_name(f"{partial.name}.old"), ignore_errors=True)
     return output
 
 
-def _network(experiment: dict[str, Any], state: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
+def _refuse_other_folders(output: Path) -> None:
+    """Exporting replaces a bundle, but nothing else."""
+    if output.exists() and not (output / "bundle.json").is_file() and (output.is_file() or any(output.iterdir())):
+        raise FileExistsError(f"{output} holds something that is no model bundle: name another folder")
+
+
+def _network(experiment: dict[str, Any], state: dict[str, Any], alphabet: Alphabet) -> tuple[nn.Module, dict[str, Any]]:
     """The trained network and the settings that reading needs."""
     choice = experiment["network"]
     weights = {key.removeprefix("network."): value for key, value in state["state_dict"].items()}
@@ -75,7 +87,6 @@ def _network(experiment: dict[str, Any], state: dict[str, Any]) -> tuple[nn.Modu
         network = networks.build(choice["name"], **choice["fields"])
         settings: dict[str, Any] = {"threshold": 0.5}
     else:
-        alphabet = Alphabet()
         network = networks.build(choice["name"], classes=len(alphabet), **choice["fields"])
         geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(network))
         settings = {"alphabet": "".join(alphabet.characters), "geometry": asdict(geometry), "temperature": 1.0}
@@ -84,25 +95,19 @@ def _network(experiment: dict[str, Any], state: dict[str, Any]) -> tuple[nn.Modu
 
 
 def write_bundle(
-    folder: Path,
-    network: nn.Module,
-    task: str,
-    name: str,
-    version: str,
-    settings: dict[str, Any],
-    provenance: dict[str, Any],
+    folder: Path, network: nn.Module, identity: dict[str, Any], settings: dict[str, Any], provenance: dict[str, Any]
 ) -> None:
-    """Write model.onnx, bundle.json and README.md. Raises ValueError where ONNX and network disagree."""
+    """Write model.onnx, bundle.json and README.md. Raises ValueError where ONNX and network disagree.
+
+    identity: name, task, version and normalization of the bundle.
+    """
     model = to_onnx(network)
     (folder / "model.onnx").write_bytes(model)
-    check_parity(network, model, height=64 if task == "lines" else 96)
+    check_parity(network, model)
     data = {
         "format_version": FORMAT_VERSION,
-        "name": name,
-        "task": task,
-        "version": version,
+        **identity,
         "sha256": file_hash(folder / "model.onnx"),
-        "normalization": NORMALIZATION_VERSION,
         "settings": settings,
         "scores": {},
         "provenance": provenance,
@@ -159,8 +164,10 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
         array = numpy_helper.to_array(weight)
         if array.dtype != np.float32 or array.size < _HALF_FROM:
             continue
-        name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_half"))
+        name, half = weight.name, array.astype(np.float16)
+        if not np.isfinite(half).all():
+            continue  # too large for half precision: stays as it is
+        weight.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
         casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
     nodes = casts + list(model.graph.node)
     del model.graph.node[:]
@@ -169,38 +176,36 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def check_parity(network: nn.Module, model: bytes, height: int) -> float:
-    """Compare the ONNX model with the network at several batches and widths; the largest difference of probability.
+def check_parity(network: nn.Module, model: bytes) -> float:
+    """Compare the ONNX model with the network at several batches and widths; the largest difference.
 
-    Raises ValueError where it is not small.
+    Of probabilities for CTC logits, of core probabilities and of the logarithm of reaches for maps. Raises
+    ValueError where it is not small, or no number.
     """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     worst = 0.0
-    for batch, width in ((1, 64), (2, 192), (5, 640)):
-        images = torch.rand(batch, 1, height, width, generator=torch.Generator().manual_seed(width))
+    for batch, width in ((1, 64), (2, 192), (5, 640), (1, 2048)):
+        images = torch.rand(batch, 1, 64, width, generator=torch.Generator().manual_seed(width))
         with torch.inference_mode():
-            expected = _squash(network(images).numpy())
-        found = _squash(session.run(None, {name: images.numpy()})[0])
+            expected = _comparable(network(images).numpy())
+        found = _comparable(session.run(None, {name: images.numpy()})[0])
         if expected.shape != found.shape:
             raise ValueError(f"ONNX gives shape {found.shape} where the network gives {expected.shape}")
-        worst = max(worst, float(np.abs(expected - found).max()))
-    if worst > _PARITY:
-        raise ValueError(f"the ONNX model differs from the network by {worst:.4f}")
+        difference = float(np.abs(expected - found).max())
+        if not difference <= _PARITY:  # so that NaN fails too
+            raise ValueError(
+                f"the ONNX model differs from the network by {difference:.4f} at batch {batch}, width {width}"
+            )
+        worst = max(worst, difference)
     return worst
 
 
-def _squash(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Outputs on a scale from 0 to 1, where a difference means the same everywhere."""
-    return 1 / (1 + np.exp(-outputs.astype(np.float64)))
-
-
-def _commit() -> str | None:
-    """The commit of the working directory, where it is a git checkout."""
-    try:
-        result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip()
+def _comparable(outputs: NDArray[np.float32]) -> NDArray[np.floating]:
+    """Outputs on a scale on which a difference means the same everywhere."""
+    if outputs.ndim == 3:
+        return softmax(outputs)
+    core = 1 / (1 + np.exp(-outputs[:, :1]))
+    return np.concatenate([core, np.log1p(outputs[:, 1:])], axis=1)

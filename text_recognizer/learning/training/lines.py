@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import cv2
 import lightning
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from text_recognizer.learning.data.batches import Collate, LineBatch, MixedLines
 from text_recognizer.learning.data.sources import LineSource, line_dataset
 from text_recognizer.learning.evaluation.error_rates import error_rates
 from text_recognizer.learning.networks.crnn import CRNN
-from text_recognizer.learning.training.choices import NetworkChoice
+from text_recognizer.learning.training.choices import NetworkChoice, one_thread
 from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
 from text_recognizer.recognition.decoding import greedy, softmax
 from text_recognizer.recognition.geometry import LineGeometry
@@ -44,29 +43,30 @@ class LineDataModule(lightning.LightningDataModule):
 
     def __init__(self, data: LineData, alphabet: Alphabet, geometry: LineGeometry, seed: int = 0) -> None:
         super().__init__()
-        self.data, self.seed = data, seed
+        self.data = data
         self.collate = Collate(alphabet, geometry)
         self.train = MixedLines([line_dataset(source) for source in data.train], data.augmentation)
         self.val = [MixedLines([line_dataset(source)]) for source in data.val]
+        per_epoch = [source.lines or len(part) for source, part in zip(data.train, self.train.parts, strict=True)]
+        self.order = WidthBatches(self.train, data.columns, geometry.margin, per_epoch, seed)
 
     def train_dataloader(self) -> DataLoader:
         """Augmented lines in batches of similar width."""
-        per_epoch = [source.lines or len(part) for source, part in zip(self.data.train, self.train.parts, strict=True)]
-        return self._loader(self.train, per_epoch, fill=True)
+        return self._loader(self.train, self.order)
 
     def val_dataloader(self) -> list[DataLoader]:
         """One loader a validation source."""
-        return [self._loader(lines, [len(lines)], fill=False) for lines in self.val]
+        columns, margin = self.data.columns, self.collate.geometry.margin
+        return [self._loader(x, WidthBatches(x, columns, margin, [len(x)], fill=False)) for x in self.val]
 
-    def _loader(self, lines: MixedLines, per_epoch: list[int], fill: bool) -> DataLoader:
-        batches = WidthBatches(lines, self.data.columns, self.collate.geometry.margin, per_epoch, self.seed, fill)
+    def _loader(self, lines: MixedLines, batches: WidthBatches) -> DataLoader:
         return DataLoader(
             lines,
             batch_sampler=batches,
             num_workers=self.data.workers,
             collate_fn=self.collate,
             persistent_workers=self.data.workers > 0,
-            worker_init_fn=lambda _: cv2.setNumThreads(0),
+            worker_init_fn=one_thread,
         )
 
 
@@ -92,6 +92,12 @@ class LineRecognizerModule(lightning.LightningModule):
         self.alphabet, self.optimization, self.val_names = alphabet, optimization, val_names
         self.shortcut_weight = shortcut_weight
         self.readings: list[list[tuple[str, str]]] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Another order of the lines every epoch, unless a few batches are to be learned by heart."""
+        order = self.trainer.datamodule.order  # type: ignore[attr-defined]
+        if order.epoch != self.current_epoch and not self.trainer.overfit_batches:
+            order.start_at(self.current_epoch)
 
     def training_step(self, batch: LineBatch, _: int) -> Tensor:
         """CTC loss of the LSTM head, and of the shortcut head with a small weight."""

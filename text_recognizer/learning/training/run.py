@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import json
 import logging
+import os
+import subprocess
 import warnings
 from dataclasses import asdict
 from datetime import timedelta
@@ -17,6 +19,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQ
 from lightning.pytorch.loggers import CSVLogger
 
 from text_recognizer.alphabet import Alphabet
+from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.training.experiment import DetectorExperiment, Experiment, LineExperiment
@@ -35,7 +38,9 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
     if isinstance(experiment, DetectorExperiment):
         from text_recognizer.learning.training.detector import DetectorDataModule, LineDetectorModule
 
-        return LineDetectorModule(experiment.network, experiment.optimization), DetectorDataModule(experiment.data)
+        return LineDetectorModule(experiment.network, experiment.optimization), DetectorDataModule(
+            experiment.data, fixed=experiment.trainer.overfit_batches > 0
+        )
     alphabet = Alphabet()
     module = LineRecognizerModule(
         experiment.network,
@@ -57,23 +62,65 @@ def train(experiment: Experiment, resume: bool = False) -> Path:
     """Train to the end of the experiment's epochs and return the folder of the run.
 
     resume: go on from the run's last checkpoint. Raises FileExistsError where the run exists already and
-    `resume` is not set, so that nothing is overwritten by accident.
+    `resume` is not set, so that nothing is overwritten by accident, FileNotFoundError where there is nothing
+    to resume or data are missing, and ValueError where the checkpoint is of another network.
     """
     folder = run_dir(experiment)
     last = folder / "last.ckpt"
     if last.exists() and not resume:
         raise FileExistsError(f"{folder} holds a run already: go on with --resume, or give it another --name")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "experiment.json").write_text(json.dumps(asdict(experiment), indent=2, ensure_ascii=False))
+    if resume and not last.exists():
+        raise FileNotFoundError(f"{folder} holds no checkpoint to resume from")
     _quiet()
     _keep_memory()
-    lightning.seed_everything(experiment.seed, workers=True, verbose=False)
     if experiment.trainer.threads:
         torch.set_num_threads(experiment.trainer.threads)
+    lightning.seed_everything(experiment.seed, workers=True, verbose=False)
     module, data = build(experiment)
+    if resume:
+        _go_on(last, experiment, module, data)
+    folder.mkdir(parents=True, exist_ok=True)
+    _describe(folder, experiment)
     trainer = lightning.Trainer(default_root_dir=folder, **_trainer_arguments(experiment, folder))
-    trainer.fit(module, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=False)
+    trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None, weights_only=False)
     return folder
+
+
+def _go_on(
+    last: Path, experiment: Experiment, module: lightning.LightningModule, data: lightning.LightningDataModule
+) -> None:
+    """Check that a checkpoint fits the network; take up the order of the data and new random numbers where it ends."""
+    state = torch.load(last, map_location="cpu", weights_only=False)
+    try:
+        module.load_state_dict(state["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(f"{last} is of another network than the experiment's: {error}") from error
+    lightning.seed_everything(experiment.seed + int(state["global_step"]), workers=True, verbose=False)
+    if isinstance(data, LineDataModule):
+        loops = state["loops"]["fit_loop"]
+        done = int(loops["epoch_loop.batch_progress"]["current"]["ready"])
+        data.order.start_at(int(loops["epoch_progress"]["total"]["processed"]), done % len(data.order))
+
+
+def _describe(folder: Path, experiment: Experiment) -> None:
+    """Write down what the run learns, with the alphabet and the normalisation of this moment."""
+    described = asdict(experiment) | {
+        "alphabet": "".join(Alphabet().characters),
+        "normalization": NORMALIZATION_VERSION,
+        "commit": _commit(),
+    }
+    partial = folder / f".experiment.json.{os.getpid()}"
+    partial.write_text(json.dumps(described, indent=2, ensure_ascii=False), encoding="utf-8")
+    partial.replace(folder / "experiment.json")
+
+
+def _commit() -> str | None:
+    """The commit of this code, where it is a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _trainer_arguments(experiment: Experiment, folder: Path) -> dict[str, Any]:
@@ -93,7 +140,7 @@ def _trainer_arguments(experiment: Experiment, folder: Path) -> dict[str, Any]:
         "logger": CSVLogger(folder, name="logs"),
         "callbacks": [
             WeightAveraging(avg_fn=moving_average(experiment.optimization.ema_decay)),
-            # Checkpoints are written beside the old one and renamed, so a kill leaves the previous one usable.
+            # Checkpoints are written elsewhere and moved into place, so a kill leaves the previous one usable.
             ModelCheckpoint(
                 folder,
                 save_last=True,
@@ -101,7 +148,9 @@ def _trainer_arguments(experiment: Experiment, folder: Path) -> dict[str, Any]:
                 train_time_interval=timedelta(minutes=settings.checkpoint_minutes),
                 enable_version_counter=False,
             ),
-            ModelCheckpoint(folder, filename="epoch", save_top_k=1, enable_version_counter=False, save_last=True),
+            ModelCheckpoint(
+                folder, filename="epoch", enable_version_counter=False, save_last=True, save_on_train_epoch_end=True
+            ),
             LearningRateMonitor("step"),
             TQDMProgressBar(refresh_rate=20),
         ],
