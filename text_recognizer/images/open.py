@@ -94,8 +94,9 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
 
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
     _check_size(image.width, image.height, name, max_pixels)
-    if getattr(image, "n_frames", 1) > 1 and image.format == "TIFF":
-        raise ImageError(f"{name} holds {image.n_frames} pages: split it into images of one page each")
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1 and image.format == "TIFF":
+        raise ImageError(f"{name} holds {pages} pages: split it into images of one page each")
     try:
         image.load()
         upright = ImageOps.exif_transpose(image)

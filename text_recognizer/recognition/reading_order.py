@@ -30,9 +30,9 @@ def _sorted(boxes: Sequence[Box]) -> list[int]:
     while left.any():
         free = left & ~before[left].any(axis=0)
         # Contradictions occur on crumpled pages: then the highest line goes first.
-        candidates = np.flatnonzero(free if free.any() else left)
+        candidates = np.flatnonzero(free if free.any() else left).tolist()
         chosen = min(candidates, key=lambda i: (_middle(boxes[i]), boxes[i][0]))
-        order.append(int(chosen))
+        order.append(chosen)
         left[chosen] = False
     return order
 

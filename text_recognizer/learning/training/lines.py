@@ -96,7 +96,7 @@ class LineRecognizerModule(lightning.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Another order of the lines every epoch, unless a few batches are to be learned by heart."""
         order = self.trainer.datamodule.order  # type: ignore[attr-defined]
-        if order.epoch != self.current_epoch and not self.trainer.overfit_batches:
+        if order.epoch != self.current_epoch and not getattr(self.trainer, "overfit_batches", 0):
             order.start_at(self.current_epoch)
 
     def training_step(self, batch: LineBatch, _: int) -> Tensor:
