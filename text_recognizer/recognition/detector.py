@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,7 +45,13 @@ class LineDetector:
         if gray.shape[1] < gray.shape[0] or small >= scale:
             return []
         lines = self._at_scale(gray, small)
-        return lines if len(lines) == 1 and lines[0].height > 0.4 * gray.shape[0] else []
+        if len(lines) != 1 or lines[0].height < 0.4 * gray.shape[0] or lines[0].confidence < 0.8:
+            return []
+        # A block of several lines can look like one at this size; but one line holds all the ink there is.
+        density = detector_input(gray, small)[0, 0]
+        inside = np.zeros(density.shape, np.uint8)
+        cv2.fillPoly(inside, [np.round(lines[0].polygon * small).astype(np.int32)], 1)
+        return lines if density[inside > 0].sum() > 0.85 * density.sum() else []
 
     def _better_scale(self, lines: list[DetectedLine], scale: float, side: int) -> float | None:
         """The scale at which lines of such a height are found best; None where the present one will do."""
