@@ -68,9 +68,7 @@ def lines_from_maps(core: NDArray[np.float32], reach: NDArray[np.float32], thres
         if area < 6 or width < 2:
             continue
         window = (slice(top, top + height), slice(left, left + width))
-        piece = _trace(labels[window] == number, core[window], reach[(slice(None), *window)], left, top)
-        if piece is not None:
-            pieces.append(piece)
+        pieces.append(_trace(labels[window] == number, core[window], reach[(slice(None), *window)], left, top))
     pieces = _without_crumbs(_join(pieces))
     return [_outline(piece) for piece in pieces if _is_line(piece)]
 
@@ -95,7 +93,7 @@ def with_ink(lines: list[DetectedLine], density: NDArray[np.float32]) -> list[De
 
 def _trace(
     mask: NDArray[np.bool_], core: NDArray[np.float32], reach: NDArray[np.float32], left: int, top: int
-) -> _Piece | None:
+) -> _Piece:
     """The baseline of one component: the lower edge of the core in every column, smoothed."""
     weights = np.where(mask, core, 0)
     columns = np.flatnonzero(mask.any(axis=0))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import io
 import json
-import os
-import shutil
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -22,9 +20,10 @@ from torch import nn
 from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import networks
+from text_recognizer.learning.data.cache import whole_folder
 from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.training.card import model_card
-from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash, load_bundle
+from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
 from text_recognizer.recognition.decoding import softmax
 from text_recognizer.recognition.geometry import LineGeometry
 
@@ -56,20 +55,11 @@ def export_run(run: Path, output: Path, version: str, measure: bool = True) -> P
         "exported": datetime.date.today().isoformat(),
         "commit": experiment.pop("commit", None),
     }
-    partial = output.with_name(f".{output.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        identity = {"name": output.name, "task": experiment["task"], "version": version, "normalization": normalization}
+    identity = {"name": output.name, "task": experiment["task"], "version": version, "normalization": normalization}
+    with whole_folder(output, replace=True) as partial:
         write_bundle(partial, network, identity, settings, provenance)
         if measure:
             _measure(partial, experiment["task"])
-        if output.exists():
-            output.rename(partial.with_name(f"{partial.name}.old"))
-        partial.rename(output)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(partial.with_name(f"{partial.name}.old"), ignore_errors=True)
     return output
 
 
@@ -126,7 +116,6 @@ def _measure(folder: Path, task: str) -> None:
     from text_recognizer.learning.evaluation.report import detector_scores, line_scores
 
     data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    load_bundle(folder, task, NORMALIZATION_VERSION)
     data["scores"] = line_scores(folder) if task == "lines" else detector_scores(folder)
     _write_description(folder, data)
 

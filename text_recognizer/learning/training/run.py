@@ -22,7 +22,7 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.locations import runs_dir
-from text_recognizer.learning.training.experiment import DetectorExperiment, Experiment, LineExperiment
+from text_recognizer.learning.training.experiment import DetectorExperiment, Experiment
 from text_recognizer.learning.training.lines import LineDataModule, LineRecognizerModule
 from text_recognizer.learning.training.optimization import moving_average
 from text_recognizer.recognition.geometry import LineGeometry
@@ -49,13 +49,8 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
         [source.name for source in experiment.data.val],
         experiment.shortcut_weight,
     )
-    return module, LineDataModule(experiment.data, alphabet, line_geometry(experiment), experiment.seed)
-
-
-def line_geometry(experiment: LineExperiment) -> LineGeometry:
-    """The input geometry that the experiment's network asks for."""
-    network = networks.build(experiment.network.name, **experiment.network.fields)
-    return LineGeometry(columns_per_frame=networks.columns_per_frame(network))
+    geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(module.network))
+    return module, LineDataModule(experiment.data, alphabet, geometry, experiment.seed)
 
 
 def train(experiment: Experiment, resume: bool = False) -> Path:
