@@ -17,11 +17,12 @@ from text_recognizer.learning.training.optimization import Optimization
 
 @dataclass
 class Trainer:
-    """How long and how to train. precision as Lightning names it; limit: share of the batches of an epoch
+    """How long and how to train. precision as Lightning names it, or "auto": bfloat16 where
+    the machine computes with it, else float32; limit: share of the batches of an epoch
     (1.0 for all); overfit_batches: train on so many batches only, to see that the network can learn them."""
 
     epochs: int = 20
-    precision: str = "bf16-mixed"
+    precision: str = "auto"
     validate_every: int = 1
     checkpoint_minutes: float = 5.0
     threads: int = 0
@@ -31,11 +32,13 @@ class Trainer:
 
 @dataclass
 class LineExperiment:
-    """Training of a line recogniser."""
+    """Training of a line recogniser. start_from: a bundle (a folder, or a shipped one's name) whose weights the
+    network begins with instead of random ones."""
 
     name: str
     task: str = "lines"
     seed: int = 0
+    start_from: str = ""
     network: NetworkChoice = field(default_factory=NetworkChoice)
     data: LineData = field(default_factory=LineData)
     optimization: Optimization = field(default_factory=Optimization)

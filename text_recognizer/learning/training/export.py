@@ -18,9 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
+from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import networks
-from text_recognizer.learning.data.cache import whole_folder
 from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.training.card import model_card
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash

@@ -1,0 +1,54 @@
+"""A training can begin with a bundle's weights: the network then computes what the bundle computes."""
+
+import numpy as np
+import pytest
+import torch
+from test_networks import SMALL
+from test_training import TINY_LINES, program
+
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.images import NORMALIZATION_VERSION, normalize_line
+from text_recognizer.learning import networks
+from text_recognizer.learning.data.synthetic import SyntheticLines
+from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
+from text_recognizer.recognition.bundle import Session, find_bundle, load_bundle
+
+
+def lines_batch():
+    images = [normalize_line(SyntheticLines(seed=2)[k][0]) for k in range(4)]
+    width = -(-max(image.shape[1] for image in images) // 64) * 64
+    batch = np.zeros((len(images), 1, 64, width), np.float32)
+    for row, image in enumerate(images):
+        batch[row, 0, :, : image.shape[1]] = image / 255
+    return batch
+
+
+def test_the_shipped_recogniser_goes_back_into_pytorch_whole(tiny_data):
+    bundle = load_bundle("lines", "lines", NORMALIZATION_VERSION)
+    network = networks.build("crnn", classes=len(Alphabet(bundle.settings["alphabet"])))
+    load_bundle_weights(network, bundle.folder)
+    batch = lines_batch()
+    expected = Session(bundle).run(batch)
+    calibrate(network, [torch.from_numpy(batch)])
+    norm = next(module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    assert norm.running_mean.abs().max() > 0.01  # measured, not left as it was
+    with torch.inference_mode():
+        assert np.abs(network.eval()(torch.from_numpy(batch)).numpy() - expected).max() < 1e-3
+
+
+def test_a_network_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"convolutions|shape"):
+        load_bundle_weights(networks.build("crnn", **SMALL["crnn"]), find_bundle("lines"))
+
+
+def test_an_experiment_begins_with_a_bundle(tiny_data, tmp_path):
+    first = program("train", "experiments/lines.yaml", "--name=first", "--trainer.epochs=1", *TINY_LINES)
+    assert first.returncode == 0, first.stderr
+    exported = program("export", "first", "--output", tmp_path / "first", "--no-measure")
+    assert exported.returncode == 0, exported.stderr
+    start = f"--start_from={tmp_path / 'first'}"
+    second = program("train", "experiments/lines.yaml", "--name=second", "--trainer.epochs=1", start, *TINY_LINES)
+    assert second.returncode == 0, second.stderr
+    unknown = program("train", "experiments/lines.yaml", "--name=third", "--start_from=nothing", *TINY_LINES)
+    assert unknown.returncode == 2
+    assert "no model bundle" in unknown.stderr
