@@ -1,6 +1,7 @@
 """Files to page images, page images to normalised lines."""
 
 from text_recognizer.images.crop import CUT_VERSION, LineStrip, cut_line
+from text_recognizer.images.document import Document, open_document
 from text_recognizer.images.normalize import (
     LINE_HEIGHT,
     NORMALIZATION_VERSION,
@@ -16,6 +17,7 @@ __all__ = [
     "LINE_HEIGHT",
     "MAX_PIXELS",
     "NORMALIZATION_VERSION",
+    "Document",
     "ImageError",
     "ImageSource",
     "LineStrip",
@@ -23,6 +25,7 @@ __all__ = [
     "cut_line",
     "normalize_line",
     "normalize_line_with_box",
+    "open_document",
     "open_image",
     "to_gray",
 ]

@@ -10,6 +10,7 @@ import io
 import os
 import struct
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,13 @@ ImageSource = str | os.PathLike[str] | bytes | bytearray | Image.Image | NDArray
 MAX_PIXELS = 120_000_000  # an A3 page at 600 dpi has 70 million
 MIN_SIDE = 8  # pixels: less holds no letter
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error, OverflowError)
+#: What Pillow raises for damaged files: it checks little before it computes with what it found.
+DAMAGE = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError,
+    RuntimeError, EOFError, MemoryError, struct.error, zlib.error,
+)  # fmt: skip
+KNOWN_FORMATS = "PNG, JPEG, TIFF, WebP, BMP"
+_JPEG_SCANS = 100  # progressive ones have about ten; each costs the decoder a pass over all pixels, however small it is
 _PILLOW_LIMIT = threading.Lock()
 
 
@@ -44,23 +51,24 @@ def open_image(source: ImageSource, max_pixels: int = MAX_PIXELS) -> NDArray[np.
     if isinstance(source, Image.Image):
         return _from_pil(source, "the image", max_pixels)
     name = "the image" if isinstance(source, bytes | bytearray) else str(source)
-    data = bytes(source) if isinstance(source, bytes | bytearray) else _read_file(Path(source))
+    data = bytes(source) if isinstance(source, bytes | bytearray) else read_file(Path(source))
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)")
     try:
-        with _header(data) as image:
+        with image_header(data) as image:
             return _from_pil(image, name, max_pixels)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        kinds = "PNG, JPEG, TIFF, WebP, BMP"
-        raise ImageError(f"{name} is not an image that can be read (known: {kinds})") from error
-    except _DAMAGE as error:
+        raise ImageError(f"{name} is not an image that can be read (known: {KNOWN_FORMATS})") from error
+    except DAMAGE as error:
         raise ImageError(f"{name} is damaged or cut short: {error}") from error
 
 
-def _header(data: bytes) -> Image.Image:
+def image_header(data: bytes) -> Image.Image:
     """The image with its header read and nothing decoded; our own limit of pixels speaks later and says its number."""
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > _JPEG_SCANS:
+        raise ImageError(f"a JPEG file of more than {_JPEG_SCANS} scans is not read")
     with _PILLOW_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -69,7 +77,8 @@ def _header(data: bytes) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises ImageError where it is not there or may not be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -93,14 +102,36 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
 
 
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    if count_frames(image, 2) > 1:
+        raise ImageError(f"{name} holds several pages: split it into images of one page each")
+    return pixels_of(image, name, max_pixels)
+
+
+def count_frames(image: Image.Image, limit: int) -> int:
+    """The pages of an image, `limit` at most: 1 but for a TIFF stack, for frames of other formats are an animation.
+
+    Pillow's own `n_frames` looks at all of them, in a time that grows with the square of their number.
+    """
+    if image.format != "TIFF":
+        return 1
+    count = 1
+    try:
+        while count < limit:
+            image.seek(count)
+            count += 1
+    except EOFError:
+        pass
+    image.seek(0)
+    return count
+
+
+def pixels_of(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    """The picture that a PIL image shows now (its current frame), as `open_image` gives it. Raises ImageError."""
     _check_size(image.width, image.height, name, max_pixels)
-    pages = getattr(image, "n_frames", 1)
-    if pages > 1 and image.format == "TIFF":
-        raise ImageError(f"{name} holds {pages} pages: split it into images of one page each")
     try:
         image.load()
         upright = ImageOps.exif_transpose(image)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ImageError(f"{name} is damaged or cut short: {error}") from error
     if upright.mode.startswith("I;16"):
         return _from_array(np.asarray(upright).astype(np.uint16, copy=False), name, max_pixels)
