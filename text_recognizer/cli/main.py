@@ -9,7 +9,9 @@ import typer
 from text_recognizer import __version__
 from text_recognizer.cli.evaluate import evaluate
 from text_recognizer.cli.export import export
+from text_recognizer.cli.feedback import app as feedback
 from text_recognizer.cli.read import read
+from text_recognizer.cli.serve import api_key, serve
 from text_recognizer.cli.train import train
 
 app = typer.Typer(
@@ -22,6 +24,9 @@ app.command()(read)
 app.command(context_settings={"ignore_unknown_options": True})(train)
 app.command()(evaluate)
 app.command()(export)
+app.command()(serve)
+app.command()(api_key)
+app.add_typer(feedback, name="feedback")
 
 
 def _version(value: bool) -> None:

@@ -1,34 +1,9 @@
-"""Folders that appear whole or not at all, under keys that change with what they were made from."""
+"""Keys that change with what prepared data were made from."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-
-@contextmanager
-def whole_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
-    """A new folder to write into; it takes its place as `folder` at the end, or vanishes with an exception.
-
-    Where `folder` is there already (another process has made it meanwhile), it stays, unless it is to be replaced.
-    """
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    old = partial.with_name(f"{partial.name}.old")
-    try:
-        yield partial
-        if replace and folder.exists():
-            folder.rename(old)
-        if not folder.exists():
-            partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def fingerprint(*parts: object) -> str:

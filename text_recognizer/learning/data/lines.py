@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
-from text_recognizer.learning.data.cache import whole_folder
 
 
 @dataclass(frozen=True)

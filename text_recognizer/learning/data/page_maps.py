@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch.utils.data import Dataset
 
+from text_recognizer.folders import whole_folder
 from text_recognizer.images.crop import resample
 from text_recognizer.images.normalize import ink_density, remove_rules
-from text_recognizer.learning.data.cache import whole_folder
 from text_recognizer.learning.data.forms import TracedLine, TracedPage
 from text_recognizer.recognition.detector_input import PAPER_KERNEL, REACH_UNIT, STRIDE
 

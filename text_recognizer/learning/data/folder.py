@@ -1,0 +1,81 @@
+"""Lines in a folder of one's own: what `text-recognizer feedback export` writes.
+
+Layout: `lines.tsv` with at least the columns line_id, split, writer, text, sha256, source (tab-separated, no
+quoting), and the crops in `lines/<line_id>.png`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from text_recognizer.alphabet import Alphabet, normalize_text
+from text_recognizer.images import normalize_line
+from text_recognizer.learning.data.cache import fingerprint
+from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
+from text_recognizer.learning.data.locations import cache_dir
+
+_COLUMNS = {"line_id", "split", "writer", "text", "sha256", "source"}
+
+
+def folder_lines(path: str, split: str) -> LineDataset:
+    """The lines of one split of the folder, normalised; lines with characters outside the alphabet are left out.
+
+    Every image is checked against its SHA-256 in the table. Raises FileNotFoundError where the table or an image is
+    missing, and ValueError where the table lacks columns or the split, or an image is not what was exported.
+    """
+    folder = Path(path).expanduser().resolve()
+    table = folder / "lines.tsv"
+    if not path or not table.is_file():
+        raise FileNotFoundError(f"there is no lines.tsv in {folder}: `path` names a folder of exported lines")
+    rows = _rows(table, split)
+    # The table holds the hash of every image, so its content says all there is to know about the folder.
+    key = f"folder-{folder.name}-{split}-{fingerprint(table.read_bytes())}"
+    return cached_lines(cache_dir(), key, _read(rows, folder / "lines"), len(rows))
+
+
+def _rows(table: Path, split: str) -> list[dict[str, str]]:
+    with table.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        missing = _COLUMNS - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"{table} has no column {', '.join(sorted(missing))}")
+        rows = list(reader)
+    chosen = [row for row in rows if row["split"] == split]
+    if not chosen:
+        there = ", ".join(sorted({row["split"] for row in rows})) or "none"
+        raise ValueError(f"{table} has no lines of split {split!r}; splits in it: {there}")
+    alphabet = Alphabet()
+    known = [row for row in chosen if not alphabet.missing(normalize_text(row["text"]))]
+    if not known:
+        raise ValueError(f"every line of split {split!r} in {table} has characters outside the alphabet")
+    return known
+
+
+def _read(rows: list[dict[str, str]], folder: Path) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
+    for row in rows:
+        text, source = normalize_text(row["text"]), row["source"]
+        yield (
+            normalize_line(_image(folder / f"{row['line_id']}.png", row["sha256"])),
+            LineLabel(row["line_id"], text, f"{source}-{row['writer']}", source),
+        )
+
+
+def _image(path: Path, digest: str) -> NDArray[np.uint8]:
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError(f"{path} is not what was exported: its SHA-256 differs from the one in lines.tsv")
+        with Image.open(io.BytesIO(data)) as image:
+            return np.array(image.convert("L"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path} is missing, though lines.tsv names it") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path} is no image") from error

@@ -1,0 +1,1 @@
+"""Reading for other people: the HTTP API, AWS Lambda, and what they share."""
