@@ -1,16 +1,20 @@
 # make read            reads the pages in samples/ (make read IMAGE="a.jpg b.png" reads others)
+# make serve           the web page and the REST API, on this machine
 # make test            lint, types, import rules, tests
-# Both make a virtual environment in .venv and install what they need into it.
+# All make a virtual environment in .venv and install what they need into it.
 
 PYTHON ?= python3
 VENV ?= .venv
 IMAGE ?= $(wildcard samples/*.jpg)
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: read test lint types benchmark clean
+.PHONY: read serve test lint types benchmark clean
 
 read: $(VENV)/.runtime
 	@$(VENV)/bin/text-recognizer read $(IMAGE)
+
+serve: $(VENV)/.serving
+	@$(VENV)/bin/text-recognizer serve
 
 test: lint types
 	$(VENV)/bin/pytest
@@ -35,9 +39,13 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.develop: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[train,dev]'
+$(VENV)/.serving: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[serve]'
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.develop: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[train,serve,postgres,s3,dev]'
+	@touch $@ $(VENV)/.runtime $(VENV)/.serving
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

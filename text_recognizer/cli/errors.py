@@ -16,15 +16,15 @@ def complain(message: object) -> None:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn errors that a user can mend into one line and exit code 2."""
+def explained(extra: str = "train") -> Iterator[None]:
+    """Turn errors that a user can mend into one line and exit code 2. extra: what to install for the command."""
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("text_recognizer"):
             raise
         complain(
-            f'this command needs {error.name!r}: install the training parts with pip install "text-recognizer[train]"'
+            f'this command needs {error.name!r}: install what it needs with pip install "text-recognizer[{extra}]"'
         )
         raise typer.Exit(BAD_INPUT) from error
     except (ValueError, OSError) as error:

@@ -66,10 +66,14 @@ class LineTextRecognizer:
         for width, indices in sorted(by_width.items()):
             for start in range(0, len(indices), batch_size):
                 chosen = indices[start : start + batch_size]
-                outputs = self.session.run(self.geometry.batch([images[i] for i in chosen], width))
-                for index, output in zip(chosen, outputs, strict=True):
-                    results[index] = output[: self.geometry.frames(images[index].shape[1])]
+                for index, output in zip(chosen, self.batch_logits([images[i] for i in chosen], width), strict=True):
+                    results[index] = output
         return results
+
+    def batch_logits(self, images: Sequence[NDArray[np.uint8]], width: int) -> list[NDArray[np.float32]]:
+        """CTC logits (T, K) of normalised images (height, W) that share the padded width `width`, in one run."""
+        outputs = self.session.run(self.geometry.batch(images, width))
+        return [output[: self.geometry.frames(image.shape[1])] for image, output in zip(images, outputs, strict=True)]
 
     def _decode(self, line: NormalizedLine, logits: NDArray[np.float32]) -> ReadLine:
         if not line.image.any():

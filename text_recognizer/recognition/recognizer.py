@@ -21,8 +21,8 @@ _Points = NDArray[np.float64]
 class TextRecognizer:
     """Reads pages of handwriting.
 
-    lines, detector: name of a shipped bundle or path of another. threads: of the networks, by default
-    one a core. max_pixels: larger images are refused before they are decoded.
+    lines, detector: name of a shipped bundle or path of another; lines may also be a `LineTextRecognizer`.
+    threads: of the networks, by default one a core. max_pixels: larger images are refused before they are decoded.
 
     >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP
     >>> print(page.text)  # doctest: +SKIP
@@ -30,12 +30,12 @@ class TextRecognizer:
 
     def __init__(
         self,
-        lines: str | os.PathLike[str] = "lines",
+        lines: str | os.PathLike[str] | LineTextRecognizer = "lines",
         detector: str | os.PathLike[str] = "detector",
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self.line_reader = LineTextRecognizer(lines, threads)
+        self.line_reader = lines if isinstance(lines, LineTextRecognizer) else LineTextRecognizer(lines, threads)
         self._detector_name, self._threads = detector, threads
         self._detector: LineDetector | None = None
         self.max_pixels = max_pixels

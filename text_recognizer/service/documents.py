@@ -1,0 +1,226 @@
+"""From what was asked to what is answered: documents read page by page, in order, a few pages ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import uuid
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
+
+from text_recognizer.images import Document
+from text_recognizer.images.document import encoded_page, is_shown_by_browsers
+from text_recognizer.page import Page
+from text_recognizer.service.feedback import FeedbackStore, FeedbackUnavailable, StoredPage, StoredReading
+from text_recognizer.service.problems import as_problem
+from text_recognizer.service.reading import Busy, ReadingService
+from text_recognizer.service.requests import Source
+from text_recognizer.service.results import predict_result
+from text_recognizer.service.schemas import Options
+from text_recognizer.service.settings import Settings
+
+_Event = dict[str, Any]
+_EVENTS_AHEAD = 4  # so that a slow client holds up the reading instead of filling the memory
+_FETCHES = 8  # addresses that are fetched at the same time
+_PATIENCE = 60.0  # seconds that a page of a document in progress waits for room in the queue
+
+
+@dataclass
+class ReadPage:
+    """A page as it was read. encoded: its image as JPEG, where it is to be kept or shown."""
+
+    page: Page
+    milliseconds: float
+    encoded: bytes | None
+    picture: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields of `schemas.PageReading`."""
+        found = predict_result(self.page) | {"milliseconds": round(self.milliseconds, 1)}
+        if self.picture and self.encoded:
+            found["picture"] = "data:image/jpeg;base64," + base64.b64encode(self.encoded).decode()
+        return found
+
+
+@dataclass
+class DocumentReading:
+    """A document while and after it is read."""
+
+    options: Options
+    owner: str | None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    pages: list[ReadPage] = field(default_factory=list)
+
+    def to_dict(self, models: dict[str, str], stored: bool) -> dict[str, Any]:
+        """The fields of `schemas.Prediction`."""
+        weights = [max(1, len(page.page.text)) for page in self.pages]
+        conf = sum(w * p.page.confidence for w, p in zip(weights, self.pages, strict=True)) / sum(weights)
+        milliseconds = round(sum(page.milliseconds for page in self.pages), 1)
+        common = {"id": self.id, "model": models, "stored": stored}
+        if len(self.pages) == 1:
+            return self.pages[0].to_dict() | common
+        pages = [page.to_dict() for page in self.pages]
+        pred = "\n\n".join(page["pred"] for page in pages)
+        return {"pred": pred, "conf": round(conf, 4), "pages": pages, "milliseconds": milliseconds} | common
+
+
+class DocumentReader:
+    """Reads what is asked for with the reading service, and keeps it where that is asked for."""
+
+    def __init__(self, settings: Settings, service: ReadingService, store: FeedbackStore | None) -> None:
+        self.settings, self.service, self.store = settings, service, store
+        self._fetching = anyio.CapacityLimiter(_FETCHES)
+
+    async def read(self, source: Source, options: Options, owner: str | None) -> dict[str, Any]:
+        """Read one document whole: the fields of `schemas.Prediction`. What goes wrong is raised."""
+        self.service.check_room()
+        found = DocumentReading(options, owner)
+        document = await self._open(source)
+        try:
+            async with aclosing(self._pages(document, options, patient=False)) as pages:
+                async for page in pages:
+                    found.pages.append(page)
+        finally:
+            await run_in_threadpool(document.close)
+        stored = await self._keep(found)
+        return await run_in_threadpool(found.to_dict, self.service.models, stored)
+
+    async def stream(self, sources: list[Source], options: Options, owner: str | None) -> AsyncIterator[dict[str, Any]]:
+        """Read documents, in order: an event for each that is opened, each page, each failure, and the end."""
+        pages = errors = 0
+        documents = (self._document_events(source, options, owner) for source in sources)
+        async with aclosing(_in_order(documents, self.service.parallel)) as events:
+            async for index, event in events:
+                pages += event["event"] == "page"
+                errors += event["event"] == "error"
+                yield {"index": index} | event
+        yield {"event": "end", "documents": len(sources), "pages": pages, "errors": errors}
+
+    async def _open(self, source: Source) -> Document:
+        """See `Source.open`. Fetching has few threads of its own: servers that stall must not take everybody's."""
+        limiter = self._fetching if source.url is not None else None
+        return await anyio.to_thread.run_sync(source.open, self.settings, limiter=limiter)
+
+    async def _document_events(
+        self, source: Source, options: Options, owner: str | None
+    ) -> AsyncGenerator[dict[str, Any]]:
+        found = DocumentReading(options, owner)
+        try:
+            document = await self._open(source)
+        except Exception as error:  # told to the client, the next document is read
+            yield {"event": "error", "name": source.name, "problem": as_problem(error).to_dict()}
+            return
+        common = {"id": found.id, "name": source.name, "pages": len(document)}
+        yield {"event": "document"} | common
+        try:
+            async with aclosing(self._pages(document, options, patient=True)) as pages:
+                async for page in pages:
+                    yield {"event": "page", "number": len(found.pages)} | common | page.to_dict()
+                    found.pages.append(page)
+        except Exception as error:
+            yield {"event": "error", "number": len(found.pages)} | common | {"problem": as_problem(error).to_dict()}
+        finally:
+            await run_in_threadpool(document.close)
+        if found.pages:
+            yield {"event": "done", "stored": await self._keep(found), "model": self.service.models} | common
+
+    async def _pages(self, document: Document, options: Options, patient: bool) -> AsyncGenerator[ReadPage]:
+        """The pages in order, the next few in hand already. patient: wait for room in the queue for the first, too."""
+        ahead: deque[asyncio.Task[ReadPage]] = deque()
+        picture = options.pictures and not is_shown_by_browsers(document)
+        try:
+            for number in range(len(document)):
+                opening, waits = _opening(document, number), patient or number > 0
+                ahead.append(asyncio.create_task(self._page(opening, options, picture, waits)))
+                if len(ahead) >= self.service.parallel:
+                    yield await ahead.popleft()
+            while ahead:
+                yield await ahead.popleft()
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _page(
+        self, open_page: Callable[[], NDArray[np.uint8]], options: Options, picture: bool, patient: bool
+    ) -> ReadPage:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (_PATIENCE if patient else 0.0)
+        while True:
+            try:
+                future = self.service.submit(open_page, options.unit)
+                break
+            except Busy:
+                if loop.time() >= end:
+                    raise
+                await asyncio.sleep(0.1)
+        reading = await asyncio.wrap_future(future)
+        keep = picture or (options.store and self.store is not None)
+        encoded = await run_in_threadpool(encoded_page, reading.pixels) if keep else None
+        return ReadPage(reading.page, reading.milliseconds, encoded, picture)
+
+    async def _keep(self, found: DocumentReading) -> bool:
+        """Keep a reading where that was asked for; False where it was not, or cannot be done."""
+        if not found.options.store or self.store is None:
+            return False
+        pages = tuple(StoredPage(page.page, page.encoded) for page in found.pages)
+        milliseconds = sum(page.milliseconds for page in found.pages)
+        reading = StoredReading(
+            found.id, pages, found.options.unit, self.service.models, milliseconds, found.options.consent, found.owner
+        )
+        try:
+            await run_in_threadpool(self.store.save_reading, reading)
+        except (FeedbackUnavailable, ValueError) as error:  # the database is away, or refuses a value
+            as_problem(error)  # logs it: the text was read, so the client gets it, and `stored` says the rest
+            return False
+        return True
+
+
+async def _in_order(streams: Iterable[AsyncGenerator[_Event]], ahead: int) -> AsyncGenerator[tuple[int, _Event]]:
+    """The events of some streams, one stream after the other, while the next ones run ahead by a few events.
+
+    Raises what a stream raises. Its end, or `aclose`, ends them all.
+    """
+    running: deque[tuple[asyncio.Queue[_Event | None], asyncio.Task[None]]] = deque()
+
+    async def pump(stream: AsyncGenerator[_Event], queue: asyncio.Queue[_Event | None]) -> None:
+        try:
+            async with aclosing(stream):
+                async for event in stream:
+                    await queue.put(event)
+        except Exception:
+            await queue.put(None)  # whoever waits for an event must not wait for ever
+            raise
+        await queue.put(None)
+
+    remaining, index = iter(streams), 0
+    try:
+        while True:
+            for stream in islice(remaining, ahead - len(running)):
+                queue: asyncio.Queue[_Event | None] = asyncio.Queue(_EVENTS_AHEAD)
+                running.append((queue, asyncio.create_task(pump(stream, queue))))
+            if not running:
+                return
+            while (event := await running[0][0].get()) is not None:
+                yield index, event
+            await running[0][1]
+            running.popleft()
+            index += 1
+    finally:
+        for _, task in running:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+
+
+def _opening(document: Document, number: int) -> Callable[[], NDArray[np.uint8]]:
+    return lambda: document.page(number)

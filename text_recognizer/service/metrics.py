@@ -1,0 +1,58 @@
+"""What the server counts, for Prometheus. Names follow its conventions: base units, `_total` for counters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+REQUESTS = Counter("text_recognizer_requests", "HTTP requests answered", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "text_recognizer_request_seconds", "From a request's first byte to the answer's last", ["route"], buckets=_SECONDS
+)
+PAGES = Counter("text_recognizer_pages", "Pages read", ["unit"])
+LINES = Counter("text_recognizer_lines", "Lines read")
+PAGE_SECONDS = Histogram("text_recognizer_page_seconds", "Time to read a page once its turn came", buckets=_SECONDS)
+CONFIDENCE = Histogram(
+    "text_recognizer_confidence", "Confidence of pages", buckets=tuple(k / 20 for k in range(1, 20)) + (1.0,)
+)
+BATCH_LINES = Histogram(
+    "text_recognizer_batch_lines", "Lines in a run of the network", buckets=(1, 2, 4, 8, 12, 16, 32)
+)
+QUEUE_PAGES = Gauge("text_recognizer_queue_pages", "Pages waiting or being read", multiprocess_mode="livesum")
+REFUSED = Counter("text_recognizer_refused", "Requests refused", ["reason"])
+CORRECTIONS = Counter("text_recognizer_corrections", "Corrected or confirmed lines kept")
+MODEL = Gauge("text_recognizer_model_info", "The models in use", ["detector", "lines"], multiprocess_mode="liveall")
+
+
+def exposition() -> tuple[bytes, str]:
+    """All metrics in Prometheus's text format, of all workers where there are several, and its content type."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder:
+        _forget_the_dead(Path(folder))
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+    return generate_latest(), CONTENT_TYPE_LATEST
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Gauges tell what is now: those of workers that were killed must not be added to the others'."""
+    for file in folder.glob("gauge_live*_*.db"):
+        process = file.stem.rpartition("_")[2]
+        if process.isdecimal() and not _is_alive(int(process)):
+            mark_process_dead(int(process), str(folder))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of somebody else
+        return True
+    return True

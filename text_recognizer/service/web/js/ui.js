@@ -1,0 +1,113 @@
+// Small parts of the page: messages, and the ways in for pictures.
+
+export const $ = (id) => document.getElementById(id);
+
+/** Tell people who listen to the page. */
+export function say(text) {
+  $("status").textContent = text;
+}
+
+/** Show what went wrong until it is put away. */
+export function alertPerson(text) {
+  const box = document.createElement("p");
+  box.className = "alert";
+  const words = document.createElement("span");
+  words.textContent = text;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "button icon";
+  close.setAttribute("aria-label", "Put this message away");
+  close.innerHTML = '<svg aria-hidden="true"><use href="#i-close"/></svg>';
+  close.addEventListener("click", () => box.remove());
+  box.append(words, close);
+  $("alerts").append(box);
+}
+
+const SAMPLES = [
+  ["letter.jpg", "A letter, drawn with a handwriting font"],
+  ["copiste-1.jpg", "A page from France"],
+  ["copiste-2.jpg", "Another page from France"],
+  ["notes-photograph.jpg", "Notes, photographed"],
+];
+
+/** Every way in: choosing, photographing, dropping, pasting, samples. open(files) takes them. */
+export function takeIn(open) {
+  choosing("open", "files", open);
+  choosing("choose", "files", open);
+  choosing("photograph", "camera", open);
+  choosing("choose-camera", "camera", open);
+  for (const id of ["files", "camera"]) {
+    $(id).addEventListener("change", (event) => {
+      const files = [...event.target.files];
+      event.target.value = ""; // so that the same file can be chosen again
+      if (files.length) open(files);
+    });
+  }
+  dropping(open);
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (!files.length) return;
+    event.preventDefault();
+    open(files);
+  });
+  $("samples").replaceChildren(...SAMPLES.map(([name, title]) => sample(name, title, open)));
+  $("theme").addEventListener("click", changeTheme);
+}
+
+function choosing(button, input) {
+  $(button).addEventListener("click", () => $(input).click());
+}
+
+function dropping(open) {
+  let depth = 0; // dragenter and dragleave come for every element on the way
+  const show = (visible) => ($("dropping").hidden = !visible);
+  addEventListener("dragenter", (event) => {
+    if (![...event.dataTransfer.types].includes("Files")) return;
+    depth += 1;
+    show(true);
+  });
+  addEventListener("dragleave", () => {
+    depth = Math.max(0, depth - 1);
+    if (!depth) show(false);
+  });
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    depth = 0;
+    show(false);
+    const files = [...event.dataTransfer.files];
+    if (files.length) open(files);
+  });
+}
+
+function sample(name, title, open) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  button.type = "button";
+  const image = new Image();
+  image.src = `samples/${name}`;
+  image.alt = "";
+  image.loading = "lazy";
+  const caption = document.createElement("span");
+  caption.textContent = title;
+  button.append(image, caption);
+  button.addEventListener("click", async () => {
+    const response = await fetch(image.src);
+    if (!response.ok) return alertPerson(`The sample is missing on this server (${response.status}).`);
+    return open([new File([await response.blob()], name, { type: "image/jpeg" })]);
+  });
+  item.append(button);
+  return item;
+}
+
+function changeTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
+  const next = now === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
+  try {
+    localStorage.setItem("theme", next);
+  } catch {
+    // storage may be forbidden: the theme then lasts as long as the page
+  }
+}
