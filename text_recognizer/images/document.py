@@ -18,6 +18,7 @@ from text_recognizer.images.open import (
     KNOWN_FORMATS,
     MAX_PIXELS,
     ImageError,
+    check_size,
     count_frames,
     image_header,
     pixels_of,
@@ -135,17 +136,26 @@ class _PdfDocument(Document):
 
     def page(self, number: int) -> NDArray[np.uint8]:
         """See `Document.page`."""
+        name = f"page {number + 1} of {self.name}"
         with _PDFIUM:
             try:
                 page = self._pdf[number]
-                width, height = page.get_size()  # points of 1/72 inch
-                limit = 0.99 * min(self.max_pixels, _PDF_PIXELS)  # PDFium rounds sizes up
-                scale = min(self._dpi / 72, math.sqrt(limit / max(1.0, width * height)))
-                pixels = page.render(scale=scale).to_pil().convert("RGB")
+                pixels = page.render(scale=self._scale(page, name)).to_pil().convert("RGB")
                 page.close()
+            except ImageError:
+                raise
             except (self._error, *DAMAGE) as error:  # whatever PDFium and its wrapper stumble over
-                raise ImageError(f"page {number + 1} of {self.name} cannot be rendered: {error}") from error
-        return pixels_of(pixels, f"page {number + 1} of {self.name}", self.max_pixels)
+                raise ImageError(f"{name} cannot be rendered: {error}") from error
+        return pixels_of(pixels, name, self.max_pixels)
+
+    def _scale(self, page: Any, name: str) -> float:
+        """Pixels a point (1/72 inch) at which to render. Raises ImageError where no scale makes a sensible picture."""
+        width, height = page.get_size()
+        limit = 0.99 * min(self.max_pixels, _PDF_PIXELS)  # sides are rounded up
+        scale = min(self._dpi / 72, math.sqrt(limit / max(1.0, width * height)))
+        # A page as thin as a hair and a hundred kilometres long has a small area, and is a row of too many pixels.
+        check_size(math.ceil(width * scale), math.ceil(height * scale), name, self.max_pixels)
+        return scale
 
     def close(self) -> None:
         """See `Document.close`."""

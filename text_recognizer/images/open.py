@@ -91,7 +91,8 @@ def read_file(path: Path) -> bytes:
         raise ImageError(f"{path} cannot be read: {error}") from error
 
 
-def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+def check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+    """Raises ImageError where an image of width x height pixels is too large or too small to be read."""
     if width * height > max_pixels:
         raise ImageError(
             f"{name} has {width} x {height} pixels, more than the limit of {max_pixels:,}: "
@@ -102,8 +103,9 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
 
 
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
-    if count_frames(image, 2) > 1:
-        raise ImageError(f"{name} holds several pages: split it into images of one page each")
+    pages = count_frames(image, 1000)
+    if pages > 1:
+        raise ImageError(f"{name} holds {pages} pages: split it into images of one page each")
     return pixels_of(image, name, max_pixels)
 
 
@@ -127,7 +129,7 @@ def count_frames(image: Image.Image, limit: int) -> int:
 
 def pixels_of(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
     """The picture that a PIL image shows now (its current frame), as `open_image` gives it. Raises ImageError."""
-    _check_size(image.width, image.height, name, max_pixels)
+    check_size(image.width, image.height, name, max_pixels)
     try:
         image.load()
         upright = ImageOps.exif_transpose(image)
@@ -149,7 +151,7 @@ def _from_array(array: NDArray[Any], name: str, max_pixels: int) -> NDArray[np.u
         raise ImageError(f"{name} of shape {array.shape} is no image: (H, W), (H, W, 3) or (H, W, 4) is")
     if 0 in array.shape:
         raise ImageError(f"{name} of shape {array.shape} has no pixels")
-    _check_size(array.shape[1], array.shape[0], name, max_pixels)
+    check_size(array.shape[1], array.shape[0], name, max_pixels)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.dtype == np.uint8:

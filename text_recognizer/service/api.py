@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,10 +15,10 @@ from text_recognizer import __version__
 from text_recognizer.formats import FORMATS
 from text_recognizer.page import Page
 from text_recognizer.service import metrics
+from text_recognizer.service.descriptions import EVENTS, IMAGE, READ, READY, REFUSALS, WRITTEN, body
 from text_recognizer.service.feedback import FeedbackStore, NewCorrection, StoredReading, UnknownReading
 from text_recognizer.service.problems import Problem
 from text_recognizer.service.requests import Source, asked
-from text_recognizer.service.results import PROBLEM_TYPE
 from text_recognizer.service.schemas import (
     BatchRequest,
     ConsentRequest,
@@ -27,34 +28,8 @@ from text_recognizer.service.schemas import (
     Options,
     Prediction,
     PredictRequest,
-    ProblemOut,
 )
 from text_recognizer.service.state import State
-
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "What was wrong", "content": {PROBLEM_TYPE: {"schema": ProblemOut.model_json_schema()}}},
-    503: {
-        "description": "Too much to do: try again after the seconds in Retry-After",
-        "content": {PROBLEM_TYPE: {"schema": ProblemOut.model_json_schema()}},
-    },
-}
-
-
-def _body(model: Any, files: str) -> dict[str, Any]:
-    """The description of a body that may be JSON, a form, or a file itself."""
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    fields: dict[str, Any] = Options.model_json_schema()["properties"]
-    upload: dict[str, Any] = {"type": "string", "format": "binary"}
-    form = {"type": "object", "required": [files], "properties": {files: upload} | fields}
-    if files == "files":
-        form["properties"] = {files: {"type": "array", "items": upload}} | fields
-    content = {
-        "application/json": {"schema": model.model_json_schema()},
-        "multipart/form-data": {"schema": form},
-        "image/*": binary,
-        "application/pdf": binary,
-    }
-    return {"requestBody": {"required": True, "content": content}}
 
 
 def state(request: Request) -> State:
@@ -89,11 +64,11 @@ Server = Annotated[State, Depends(state)]
 Owner = Annotated[str | None, Depends(key_name)]
 Store = Annotated[FeedbackStore, Depends(store)]
 
-router = APIRouter(prefix="/v1", responses=_ERRORS)
+router = APIRouter(prefix="/v1", responses=REFUSALS)
 health = APIRouter()
 
 
-@router.post("/predict", openapi_extra=_body(PredictRequest, "file"), response_model=Prediction)
+@router.post("/predict", openapi_extra=body(PredictRequest, "file"), response_model=Prediction, responses=READ)
 async def predict(request: Request, server: Server, owner: Owner) -> Response:
     """Read an image, or a TIFF or PDF of several pages."""
     server.reading.check_room()  # before the body is taken
@@ -101,7 +76,7 @@ async def predict(request: Request, server: Server, owner: Owner) -> Response:
     return await _answer(server, sources[0], options, owner)
 
 
-@router.get("/predict", response_model=Prediction)
+@router.get("/predict", response_model=Prediction, responses=READ)
 async def predict_url(
     server: Server,
     owner: Owner,
@@ -114,8 +89,9 @@ async def predict_url(
 
 @router.post(
     "/batch",
-    openapi_extra=_body(BatchRequest, "files"),
-    responses={200: {"description": "Events, one a line, as they happen", "content": {"application/x-ndjson": {}}}},
+    response_class=StreamingResponse,
+    openapi_extra=body(BatchRequest, "files"),
+    responses=EVENTS,
 )
 async def batch(request: Request, server: Server, owner: Owner) -> StreamingResponse:
     """Read several documents; the answer grows page by page, in order, as lines of JSON."""
@@ -123,8 +99,9 @@ async def batch(request: Request, server: Server, owner: Owner) -> StreamingResp
     sources, options = await asked(request, server.settings, several=True)
 
     async def lines() -> AsyncIterator[str]:
-        async for event in server.documents.stream(sources, options, owner):
-            yield json.dumps(event, ensure_ascii=False) + "\n"
+        async with aclosing(server.documents.stream(sources, options, owner)) as events:
+            async for event in events:
+                yield json.dumps(event, ensure_ascii=False) + "\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson", headers={"X-Accel-Buffering": "no"})
 
@@ -154,7 +131,7 @@ async def settings(server: Server) -> dict[str, Any]:
     }
 
 
-@router.post("/format", response_class=PlainTextResponse)
+@router.post("/format", response_class=PlainTextResponse, responses=WRITTEN)
 async def format(request: FormatRequest, _: Owner) -> Response:
     """Write pages, corrected ones for example, in a format. Several pages are parted by a form feed."""
     return await run_in_threadpool(lambda: _written(request.to_pages(), request.format))
@@ -164,10 +141,10 @@ async def format(request: FormatRequest, _: Owner) -> Response:
 async def feedback(body: FeedbackRequest, store: Store, owner: Owner) -> Kept:
     """Keep corrections of a kept reading. Once this is answered, they are safe on disk."""
     await run_in_threadpool(_owned, store, body.id, owner)
+    if body.consent is not None:  # first, since it may be said twice: a client repeats what was not answered
+        await run_in_threadpool(store.set_consent, body.id, body.consent)
     corrections = [NewCorrection(c.page, c.line, c.text, c.word) for c in body.corrections]
     kept = await run_in_threadpool(store.add_corrections, body.id, corrections, owner or body.who)
-    if body.consent is not None:
-        await run_in_threadpool(store.set_consent, body.id, body.consent)
     metrics.CORRECTIONS.inc(kept)
     return Kept(kept=kept)
 
@@ -186,7 +163,7 @@ async def reading(id: str, store: Store, owner: Owner) -> dict[str, Any]:
     }
 
 
-@router.get("/readings/{id}/pages/{number}/image", response_class=Response)
+@router.get("/readings/{id}/pages/{number}/image", response_class=Response, responses=IMAGE)
 async def image(id: str, number: int, store: Store, owner: Owner) -> Response:
     """The image of a page of a kept reading."""
     await run_in_threadpool(_owned, store, id, owner)
@@ -216,7 +193,7 @@ async def alive() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@health.get("/readyz", responses={503: {"description": "Not ready: stopping, or the feedback store cannot be used"}})
+@health.get("/readyz", responses=READY)
 async def ready(server: Server) -> dict[str, str]:
     """Whether requests can be served now."""
     if server.store is not None:

@@ -82,6 +82,6 @@ async def _purge_now_and_then(server: State) -> None:
             deleted = await run_in_threadpool(server.store.purge, server.settings.retention_days)
             if deleted:
                 event(_log, "purged", readings=deleted)
-        except OSError as error:
+        except Exception as error:  # whatever it was, the next hour's attempt must come
             _log.warning("purging failed: %s", error)
         await asyncio.sleep(_PURGE_SECONDS)

@@ -107,6 +107,7 @@ class BatchingLineReader(LineTextRecognizer):
     def _run(self, width: int, jobs: list[_Job]) -> None:
         try:
             outputs = self.batch_logits([job.image for job in jobs], width)
+            answered = list(zip(jobs, outputs, strict=True))
         except Exception as error:  # whoever waits must hear of it, and the thread must live
             if len(jobs) == 1:
                 jobs[0].logits.set_exception(error)
@@ -114,7 +115,7 @@ class BatchingLineReader(LineTextRecognizer):
             for job in jobs:  # one by one, so that nobody suffers for another's line
                 self._run(width, [job])
             return
-        for job, output in zip(jobs, outputs, strict=True):
+        for job, output in answered:
             job.logits.set_result(output)
 
     def _next_batch(self) -> tuple[int, list[_Job]] | None:

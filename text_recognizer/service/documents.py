@@ -6,10 +6,9 @@ import asyncio
 import base64
 import uuid
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import anyio
@@ -28,9 +27,8 @@ from text_recognizer.service.requests import Source
 from text_recognizer.service.results import predict_result
 from text_recognizer.service.schemas import Options
 from text_recognizer.service.settings import Settings
+from text_recognizer.service.streams import Event, end_tasks, in_order
 
-_Event = dict[str, Any]
-_EVENTS_AHEAD = 4  # so that a slow client holds up the reading instead of filling the memory
 _FETCHES = 8  # addresses that are fetched at the same time
 _PATIENCE = 60.0  # seconds that a page of a document in progress waits for room in the queue
 
@@ -89,17 +87,19 @@ class DocumentReader:
         try:
             async with aclosing(self._pages(document, options, patient=False)) as pages:
                 async for page in pages:
+                    if isinstance(page, Exception):
+                        raise page
                     found.pages.append(page)
         finally:
-            await run_in_threadpool(document.close)
+            await _close(document)
         stored = await self._keep(found)
         return await run_in_threadpool(found.to_dict, self.service.models, stored)
 
-    async def stream(self, sources: list[Source], options: Options, owner: str | None) -> AsyncIterator[dict[str, Any]]:
+    async def stream(self, sources: list[Source], options: Options, owner: str | None) -> AsyncGenerator[Event]:
         """Read documents, in order: an event for each that is opened, each page, each failure, and the end."""
         pages = errors = 0
         documents = (self._document_events(source, options, owner) for source in sources)
-        async with aclosing(_in_order(documents, self.service.parallel)) as events:
+        async with aclosing(in_order(documents, self.service.parallel)) as events:
             async for index, event in events:
                 pages += event["event"] == "page"
                 errors += event["event"] == "error"
@@ -121,21 +121,29 @@ class DocumentReader:
             yield {"event": "error", "name": source.name, "problem": as_problem(error).to_dict()}
             return
         common = {"id": found.id, "name": source.name, "pages": len(document)}
-        yield {"event": "document"} | common
+        errors = 0
         try:
+            yield {"event": "document"} | common
             async with aclosing(self._pages(document, options, patient=True)) as pages:
                 async for page in pages:
-                    yield {"event": "page", "number": len(found.pages)} | common | page.to_dict()
-                    found.pages.append(page)
-        except Exception as error:
-            yield {"event": "error", "number": len(found.pages)} | common | {"problem": as_problem(error).to_dict()}
+                    where = {"number": len(found.pages)} | common
+                    if isinstance(page, Exception):  # a bad page takes its place, so that the others keep theirs
+                        errors += 1
+                        yield {"event": "error"} | where | {"problem": as_problem(page).to_dict()}
+                        found.pages.append(ReadPage(Page(), 0.0, None, False))
+                    else:
+                        yield {"event": "page"} | where | page.to_dict()
+                        found.pages.append(page)
         finally:
-            await run_in_threadpool(document.close)
-        if found.pages:
-            yield {"event": "done", "stored": await self._keep(found), "model": self.service.models} | common
+            await _close(document)
+        stored = len(found.pages) > errors and await self._keep(found)
+        yield {"event": "done", "stored": stored, "model": self.service.models} | common
 
-    async def _pages(self, document: Document, options: Options, patient: bool) -> AsyncGenerator[ReadPage]:
-        """The pages in order, the next few in hand already. patient: wait for room in the queue for the first, too."""
+    async def _pages(self, document: Document, options: Options, patient: bool) -> AsyncGenerator[ReadPage | Exception]:
+        """The pages in order, or why one has not been read, the next few in hand already.
+
+        patient: wait for room in the queue for the first, too.
+        """
         ahead: deque[asyncio.Task[ReadPage]] = deque()
         picture = options.pictures and not is_shown_by_browsers(document)
         try:
@@ -143,13 +151,11 @@ class DocumentReader:
                 opening, waits = _opening(document, number), patient or number > 0
                 ahead.append(asyncio.create_task(self._page(opening, options, picture, waits)))
                 if len(ahead) >= self.service.parallel:
-                    yield await ahead.popleft()
+                    yield await _outcome(ahead.popleft())
             while ahead:
-                yield await ahead.popleft()
+                yield await _outcome(ahead.popleft())
         finally:
-            for task in ahead:
-                task.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+            await end_tasks(ahead)
 
     async def _page(
         self, open_page: Callable[[], NDArray[np.uint8]], options: Options, picture: bool, patient: bool
@@ -186,40 +192,17 @@ class DocumentReader:
         return True
 
 
-async def _in_order(streams: Iterable[AsyncGenerator[_Event]], ahead: int) -> AsyncGenerator[tuple[int, _Event]]:
-    """The events of some streams, one stream after the other, while the next ones run ahead by a few events.
-
-    Raises what a stream raises. Its end, or `aclose`, ends them all.
-    """
-    running: deque[tuple[asyncio.Queue[_Event | None], asyncio.Task[None]]] = deque()
-
-    async def pump(stream: AsyncGenerator[_Event], queue: asyncio.Queue[_Event | None]) -> None:
-        try:
-            async with aclosing(stream):
-                async for event in stream:
-                    await queue.put(event)
-        except Exception:
-            await queue.put(None)  # whoever waits for an event must not wait for ever
-            raise
-        await queue.put(None)
-
-    remaining, index = iter(streams), 0
+async def _outcome(task: asyncio.Task[ReadPage]) -> ReadPage | Exception:
     try:
-        while True:
-            for stream in islice(remaining, ahead - len(running)):
-                queue: asyncio.Queue[_Event | None] = asyncio.Queue(_EVENTS_AHEAD)
-                running.append((queue, asyncio.create_task(pump(stream, queue))))
-            if not running:
-                return
-            while (event := await running[0][0].get()) is not None:
-                yield index, event
-            await running[0][1]
-            running.popleft()
-            index += 1
-    finally:
-        for _, task in running:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+        return await task
+    except Exception as error:
+        return error
+
+
+async def _close(document: Document) -> None:
+    """Close a document, whether or not its client is still there."""
+    with anyio.CancelScope(shield=True):
+        await run_in_threadpool(document.close)
 
 
 def _opening(document: Document, number: int) -> Callable[[], NDArray[np.uint8]]:

@@ -20,6 +20,7 @@ from text_recognizer.service.problems import Problem
 _log = logging.getLogger("text_recognizer.service")
 _UPLOADS = ("/v1/predict", "/v1/batch")
 _JSON_BYTES = 16_000_000  # some hundreds of pages as they were read
+_BYTES_A_SECOND = 50_000  # slower than any line that somebody would send a page over
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -67,7 +68,10 @@ class Watch:
 
         try:
             await self.app(scope, receive, send_with_headers)
-        except Exception as error:  # here and not further out, so that this answer has the headers, too
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ) as error:  # here and not further out, so that this answer has the headers, too
             if started:
                 raise
             await problems.response(problems.as_problem(error))(scope, receive, send_with_headers)
@@ -117,8 +121,8 @@ class Limits:
             return _too_large(self._limit(scope))
         # Reading is no safe method even as GET: it costs time, fetches an address, may keep what it read.
         safe = scope["method"] in _SAFE_METHODS and scope["path"] not in _UPLOADS
-        foreign = headers.get("sec-fetch-site") == "cross-site" and not safe
-        if foreign and "*" not in self.origins and headers.get("origin") not in self.origins:
+        allowed = "*" in self.origins or headers.get("origin") in self.origins
+        if not safe and not allowed and _is_foreign(headers):
             return Problem(403, "pages of other sites may not call this server: allow them with CORS_ORIGINS")
         return None
 
@@ -127,14 +131,15 @@ class Limits:
         return self.max_bytes if scope["path"] in _UPLOADS else min(self.max_bytes, _JSON_BYTES)
 
     def _limited(self, receive: Receive, limit: int) -> Callable[[], Awaitable[Message]]:
-        total, end, done = 0, time.monotonic() + self.seconds, False
+        total, start, done = 0, time.monotonic(), False
 
         async def limited() -> Message:
             nonlocal total, done
             if done:  # the body is here; what comes now is the client going away, which may take its time
                 return await receive()
+            left = start + self.seconds + total / _BYTES_A_SECOND - time.monotonic()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, end - time.monotonic()))
+                message = await asyncio.wait_for(receive(), max(0.0, left))
             except TimeoutError:
                 raise Problem(408, f"the request did not arrive within {self.seconds:g} s") from None
             total += len(message.get("body", b""))
@@ -144,6 +149,16 @@ class Limits:
             return message
 
         return limited
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a page of another site made the request. Browsers say so to HTTPS and loopback; else the origin tells."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("cross-site", "same-site")
+    origin = headers.get("origin")
+    ours = [headers.get(name, "").lower() for name in ("host", "x-forwarded-host")]
+    return origin is not None and origin.lower().partition("://")[2] not in ours
 
 
 def _too_large(limit: int) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -46,6 +47,8 @@ def as_problem(error: BaseException) -> Problem:
         return Problem(404, str(error))
     if isinstance(error, ClientDisconnect):
         return Problem(400, "the request broke off")  # which nobody hears
+    if isinstance(error, asyncio.CancelledError):
+        return Problem(503, "the server stops, and this took too long to be finished before", {"Retry-After": "5"})
     if isinstance(error, FeedbackUnavailable):
         # Without what led to it: a database's own error holds the values that were to be stored.
         _log.error("the feedback store cannot be used: %s", error)

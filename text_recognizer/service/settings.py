@@ -39,7 +39,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(60_000_000, ge=1000, description="Pixels of an image or page")
     max_pages: int = Field(100, ge=1, description="Pages of a document, and documents of a batch")
     pdf_dpi: int = Field(200, ge=50, le=600, description="Resolution at which pages of a PDF are rendered")
-    request_seconds: float = Field(30.0, gt=0, description="Time a client has to send its request")
+    request_seconds: float = Field(
+        30.0, gt=0, description="Time a client has to send its request, and a second more for every 50 kB of it"
+    )
     drain_seconds: int = Field(30, ge=0, description="Time that requests in hand have when the server stops")
     image_url: UrlPolicy = Field(
         UrlPolicy.off, description="Whether `image_url` is fetched: off, public (public addresses only), any"

@@ -10,6 +10,9 @@ import pytest
 from conftest import SAMPLES
 from PIL import Image
 
+from service.running import RunningServer
+from text_recognizer.service.keys import new_key
+
 LETTER = SAMPLES / "letter.jpg"
 
 
@@ -145,20 +148,20 @@ def test_a_corrected_word_reaches_the_server(tab, server):
 
 def test_doubtful_words_are_gone_through_by_keyboard_alone(tab, server):
     read(tab, SAMPLES / "copiste-1.jpg")
-    count = tab.locator(".word.doubtful").count()
+    count = tab.locator("#text .word.doubtful").count()
     assert count > 3
     tab.focus("#text")
     tab.keyboard.press("Tab")
     first = tab.evaluate("document.activeElement.textContent")
     assert "doubtful" in tab.evaluate("document.activeElement.className")
     tab.keyboard.press("Enter")  # accepted
-    assert tab.locator(".word.doubtful").count() == count - 1
-    assert tab.locator(".word.accepted").first.inner_text() == first
+    assert tab.locator("#text .word.doubtful").count() == count - 1
+    assert tab.locator("#text .word.accepted").first.inner_text() == first
     assert "doubtful" in tab.evaluate("document.activeElement.className")
     tab.keyboard.type("Zyx")  # written anew by typing
     tab.keyboard.press("Tab")
-    assert tab.locator(".word.corrected").inner_text() == "Zyx"
-    assert tab.locator(".word.doubtful").count() == count - 2
+    assert tab.locator("#text .word.corrected").inner_text() == "Zyx"
+    assert tab.locator("#text .word.doubtful").count() == count - 2
     assert "doubtful" in tab.evaluate("document.activeElement.className")
     eventually(lambda: "Zyx" in (kept_text(tab, server) or ""))
 
@@ -249,7 +252,7 @@ def test_corrections_made_while_the_server_is_away_are_sent_later(tab, server):
     tab.keyboard.press("Control+a")
     tab.keyboard.type("Moriarty,")
     tab.keyboard.press("Enter")
-    until(tab, "document.querySelector('#kept').textContent.includes('wait to be sent')")
+    until(tab, "document.querySelector('#kept').textContent.includes('to be sent')")
     tab.reload()
     tab.wait_for_selector("#text li")
     tab.unroute("**/v1/feedback")
@@ -265,6 +268,10 @@ def test_consent_is_given_and_taken_and_removal_deletes_on_the_server(tab, serve
     tab.uncheck("#consent")
     eventually(lambda: not httpx.get(address).json()["consent"])
     tab.click("#remove")
+    tab.click("#confirm-dialog button:has-text('Keep it')")
+    assert httpx.get(address).status_code == 200
+    tab.click("#remove")
+    tab.click("#confirm-dialog button:has-text('Remove')")
     tab.wait_for_selector("#welcome:not([hidden])")
     eventually(lambda: httpx.get(address).status_code == 404)
 
@@ -303,3 +310,91 @@ def test_nothing_sticks_out_sideways(tab, width):
     for enter in (lambda: None, lambda: read(tab)):
         enter()
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_server_with_keys_asks_for_one(browser, tmp_path):
+    key, entry = new_key("ada")
+    with RunningServer(tmp_path, API_KEYS=entry) as server:
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(server.url)
+        page.wait_for_selector("body[data-ready]")
+        page.set_input_files("#files", [str(LETTER)])
+        for given in ("wrong", key):  # a wrong one is asked for again
+            page.wait_for_selector("#key-dialog[open]")
+            page.fill("#key", given)
+            page.keyboard.press("Enter")
+        page.wait_for_selector("#text li")
+        page.close()
+
+
+def pdf_of(path, names):
+    pages = [Image.open(SAMPLES / name).convert("L") for name in names]
+    pages[0].save(path, save_all=True, append_images=pages[1:], resolution=150)
+    return path
+
+
+def test_a_reload_in_the_middle_of_a_document_keeps_what_was_corrected(tab, server, tmp_path):
+    path = pdf_of(tmp_path / "letters.pdf", ["letter.jpg"] * 4)
+    tab.set_input_files("#files", [str(path)])
+    words(tab, 1).nth(2).click()
+    tab.keyboard.press("Control+a")
+    tab.keyboard.type("Holmes,")
+    tab.keyboard.press("Enter")
+    tab.reload()
+    until(tab, "document.querySelectorAll('#page-list img').length === 4 && document.querySelector('#progress').hidden")
+    tab.click("#page-list li:nth-child(1) button")
+    assert words(tab, 1).nth(2).inner_text() == "Holmes,"
+    eventually(lambda: "My dear Holmes," in (kept_text(tab, server) or ""))
+
+
+def test_an_edit_that_is_open_is_kept_when_another_page_is_shown(tab, tmp_path):
+    read(tab, pdf_of(tmp_path / "letters.pdf", ["letter.jpg", "letter.jpg"]))
+    words(tab, 1).nth(2).click()
+    tab.keyboard.press("Control+a")
+    tab.keyboard.type("Holmes,")
+    tab.click("#page-list li:nth-child(2) button")
+    assert words(tab, 1).nth(2).inner_text() != "Holmes,"
+    tab.click("#page-list li:nth-child(1) button")
+    assert words(tab, 1).nth(2).inner_text() == "Holmes,"
+
+
+def test_a_letter_by_mistake_does_not_delete_a_word(tab):
+    read(tab)
+    text = words(tab, 0).first.inner_text()
+    words(tab, 0).first.focus()
+    tab.keyboard.type("x")
+    tab.keyboard.press("Backspace")
+    tab.keyboard.press("Tab")
+    assert words(tab, 0).first.inner_text() == text
+
+
+def test_a_second_tab_says_that_it_keeps_nothing(tab, server):
+    read(tab)
+    other = tab.context.new_page()
+    other.goto(server.url)
+    other.wait_for_selector(".alert:has-text('another tab')")
+    other.close()
+
+
+def test_one_correction_that_is_refused_does_not_cost_the_others(tab, server):
+    read(tab)
+
+    def refuse(route):
+        texts = [correction["text"] for correction in route.request.post_data_json["corrections"]]
+        if any("Moriarty" in text for text in texts):
+            route.fulfill(status=422, content_type="application/problem+json", body='{"detail": "not him"}')
+        else:
+            route.continue_()
+
+    tab.context.set_offline(True)
+    for line, name in ((1, "Holmes,"), (2, "Moriarty,"), (3, "Lestrade,")):
+        words(tab, line).nth(0).click()
+        tab.keyboard.press("Control+a")
+        tab.keyboard.type(name)
+        tab.keyboard.press("Enter")
+    tab.route("**/v1/feedback", refuse)
+    tab.context.set_offline(False)
+    tab.wait_for_selector(".alert:has-text('not him')")
+    eventually(lambda: "Holmes," in kept_text(tab, server) and "Lestrade," in kept_text(tab, server))
+    assert "Moriarty," in tab.inner_text("#text")

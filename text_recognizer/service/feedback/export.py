@@ -67,6 +67,8 @@ class _Sample:
 def export_lines(store: FeedbackStore, folder: Path, split: str = "train", replace: bool = False) -> ExportReport:
     """Write the corrected and confirmed lines of readings with consent as a training set.
 
+    A line of which only a word was corrected last is left out: nobody has said that the rest of it is right.
+
     The folder appears whole or not at all. The same corrections give the same bytes. replace: an export that is there
     gives way to the new one. Raises FileExistsError where the folder is there and is not to be replaced, or is no
     export; ValueError for an unknown split, or where there is no line to export; FeedbackUnavailable.
@@ -123,8 +125,8 @@ def _reading_samples(store: FeedbackStore, reading: StoredReading, skipped: Coun
     last = {(made.page, made.line): made for made in reading.corrections}
     for number, stored in enumerate(reading.pages):
         chosen = [last[key] for key in sorted(last) if key[0] == number]
-        written = [made for made in chosen if made.after]
-        skipped.update(["nothing is written there"] * (len(chosen) - len(written)))
+        written = [made for made in chosen if _untaught(made) is None]
+        skipped.update(reason for made in chosen if (reason := _untaught(made)))
         if not written:
             continue
         image = _page_image(store, reading.id, number, stored.page)
@@ -137,6 +139,13 @@ def _reading_samples(store: FeedbackStore, reading: StoredReading, skipped: Coun
                 skipped["the line has no baseline"] += 1
             else:
                 yield _Sample(reading, made, _png(crop))
+
+
+def _untaught(made: Correction) -> str | None:
+    """Why a correction teaches nothing; None where it does."""
+    if not made.after:
+        return "nothing is written there"
+    return "only a word was corrected, the line was not confirmed" if made.word is not None else None
 
 
 def _page_image(store: FeedbackStore, reading_id: str, number: int, page: Page) -> NDArray[np.uint8] | str:

@@ -9,8 +9,18 @@ export class ApiError extends Error {
 }
 
 let askForKey = async () => null;
+let asking = null; // one question at a time, whoever needs the answer
+let apiKey = remembered();
 
-/** ask: shows a dialog and resolves to the key that the person gives. */
+function remembered() {
+  try {
+    return sessionStorage.getItem("api-key");
+  } catch {
+    return null; // storage may be forbidden
+  }
+}
+
+/** ask(wrong): shows a dialog and resolves to the key that the person gives; null for none. */
 export function onKeyNeeded(ask) {
   askForKey = ask;
 }
@@ -18,7 +28,7 @@ export function onKeyNeeded(ask) {
 async function call(path, options = {}) {
   for (;;) {
     const headers = new Headers(options.headers);
-    const key = sessionStorage.getItem("api-key");
+    const key = apiKey;
     if (key) headers.set("Authorization", `Bearer ${key}`);
     let response;
     try {
@@ -28,14 +38,17 @@ async function call(path, options = {}) {
       throw new ApiError(0, "The server cannot be reached.");
     }
     if (response.ok) return response;
-    if (response.status === 401) {
-      const given = await askForKey();
-      if (given) {
-        sessionStorage.setItem("api-key", given);
-        continue;
-      }
+    if (response.status !== 401) throw await asError(response);
+    if (apiKey !== key) continue; // another request has got a newer one meanwhile
+    asking ??= askForKey(Boolean(key)).finally(() => (asking = null));
+    const given = await asking;
+    if (!given) throw new ApiError(401, "This server reads only for people who have a key.");
+    apiKey = given;
+    try {
+      sessionStorage.setItem("api-key", given);
+    } catch {
+      // it then lasts as long as the page
     }
-    throw await asError(response);
   }
 }
 

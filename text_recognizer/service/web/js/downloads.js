@@ -23,7 +23,10 @@ export class Downloads {
     $("copy").addEventListener("click", () => this.copy());
     $("download").addEventListener("click", () => this.toggle());
     addEventListener("click", (event) => event.target.closest(".menu") || this.toggle(false));
-    $("formats").addEventListener("keydown", (event) => this.pressed(event));
+    for (const id of ["formats", "download"]) $(id).addEventListener("keydown", (event) => this.pressed(event));
+    $("formats").addEventListener("focusout", (event) => {
+      if (!event.relatedTarget?.closest(".menu")) this.toggle(false);
+    });
   }
 
   /** List the formats that there are. */
@@ -53,7 +56,7 @@ export class Downloads {
     if (event.key === "Escape") {
       this.toggle(false);
       $("download").focus();
-    } else if (step) {
+    } else if (step && !$("formats").hidden) {
       event.preventDefault();
       buttons[(buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length].focus();
     }

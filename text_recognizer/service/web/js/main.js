@@ -12,7 +12,7 @@ import { $, alertPerson, say, takeIn } from "./ui.js";
 
 const state = { document: null, number: 0 };
 let documents = null;
-let settings = { feedback: false, retention_days: 0, formats: ["txt", "json"] };
+const settings = { known: false, feedback: false, retention_days: 0, formats: ["txt", "json"] };
 
 const page = () => state.document?.pages[state.number] ?? null;
 
@@ -48,6 +48,7 @@ function point(line, word) {
 
 /** Show a page of a document. */
 function show(document, number = 0) {
+  transcript.finish();
   state.document = document;
   state.number = number;
   draw();
@@ -72,11 +73,11 @@ function draw() {
 
 function drawPage() {
   const current = page();
-  const { status, error, pages } = state.document;
-  const picture = current ? list.picture(state.document, state.number) : null;
-  if (current) viewer.show(picture, current);
+  const { status, error, pages, note: waiting } = state.document;
+  if (current && !current.error) viewer.show(list.picture(state.document, state.number), current);
   else viewer.clear();
-  const note = current ? "No writing was found on this page." : status === "failed" ? error : "Reading…";
+  const failed = status === "failed" || current?.error;
+  const note = failed ? current?.error ?? error : current ? "No writing was found on this page." : waiting ?? "Reading…";
   transcript.show(current, note);
   for (const id of ["copy", "download"]) $(id).disabled = !pages.length;
   drawDoubts();
@@ -96,8 +97,11 @@ function drawFooter() {
   $("consent").checked = consent;
   const days = settings.retention_days;
   if (!settings.feedback) $("kept").textContent = "Kept in this browser only.";
-  else if (pending.length && stored) $("kept").textContent = `${pending.length} corrections wait to be sent.`;
-  else if (stored) $("kept").textContent = consent ? "Corrections are kept on the server." : `Kept on the server for ${days} days.`;
+  else if (pending.length && stored) {
+    const what = pending.length === 1 ? "1 correction waits" : `${pending.length} corrections wait`;
+    $("kept").textContent = `${what} to be sent.`;
+  }
+  else if (stored) $("kept").textContent = consent ? "Corrections are kept on the server." : `Kept on the server for ${days === 1 ? "a day" : `${days} days`}.`;
   else $("kept").textContent = status === "done" ? "Kept in this browser only." : "";
 }
 
@@ -123,18 +127,11 @@ function changed(document, line = null) {
 function drawProgress() {
   const reading = documents.list.find((document) => document.status === "reading");
   $("progress").hidden = !reading;
-  if (!reading) {
-    const done = state.document;
-    if (done?.status === "done" && done !== drawProgress.said) {
-      drawProgress.said = done;
-      say(`${done.name} is read: ${done.pages.reduce((sum, p) => sum + p.lines.length, 0)} lines.`);
-    }
-    return;
-  }
+  if (!reading) return;
   const bar = $("progress-value");
   const waiting = documents.list.filter((document) => document.status === "waiting").length;
-  const of = reading.total > 1 ? `page ${reading.pages.length + 1} of ${reading.total} of ` : "";
-  $("progress-text").textContent = `Reading ${of}${reading.name}${waiting ? `, then ${waiting} more` : ""}…`;
+  const of = reading.total > 1 ? `page ${Math.min(reading.pages.length + 1, reading.total)} of ${reading.total} of ` : "";
+  $("progress-text").textContent = reading.note ? `${reading.note} It is tried again…` : `Reading ${of}${reading.name}${waiting ? `, then ${waiting} more` : ""}…`;
   if (reading.total > 1) [bar.max, bar.value] = [reading.total, reading.pages.length];
   else bar.removeAttribute("value");
 }
@@ -150,8 +147,27 @@ async function open(files, drawn = false) {
 }
 
 async function remove(document) {
+  transcript.finish();
+  if (document.pages.length && !(await confirmed(`Remove ${document.name}?`))) return;
   await documents.remove(document);
   draw();
+  $(documents.list.length ? "text" : "choose").focus();
+}
+
+/** Ask before something is lost. */
+function confirmed(question) {
+  $("confirm-title").textContent = question;
+  $("confirm-text").textContent = settings.feedback
+    ? "Its picture, its text and your corrections are deleted, here and on the server."
+    : "Its picture, its text and your corrections are deleted.";
+  return asked($("confirm-dialog")).then((answer) => answer === "yes");
+}
+
+/** Show a dialog; resolves to what it was closed with, "" for Escape. */
+function asked(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
 }
 
 function nextDoubt() {
@@ -161,6 +177,7 @@ function nextDoubt() {
 }
 
 function undo() {
+  transcript.finish();
   const place = state.document && documents.undo(state.document);
   if (!place) return;
   if (place.number !== state.number) show(state.document, place.number);
@@ -178,6 +195,7 @@ function wireDrawing() {
     dialog.close();
     await open([new File([await sheet.picture()], "drawing.png", { type: "image/png" })], true);
     sheet.clear();
+    $("text").focus();
   });
 }
 
@@ -197,9 +215,10 @@ function wireButtons() {
     documents.setConsent(state.document, event.target.checked).then(drawFooter);
   });
   $("cancel").addEventListener("click", () => documents.stop());
+  $("key-cancel").addEventListener("click", () => $("key-dialog").close(""));
   $("help").addEventListener("click", () => $("help-dialog").showModal());
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea");
+    const typing = event.target.closest?.(".text input, textarea") || document.querySelector("dialog[open]");
     if ((event.ctrlKey || event.metaKey) && event.key === "z" && !event.shiftKey && !typing) {
       event.preventDefault();
       undo();
@@ -212,34 +231,39 @@ function describePrivacy() {
     ? `Pages and corrections are kept on this server for ${settings.retention_days} days, so that they can be corrected;
        longer only where you allow training with them. Removing a document here deletes it there as well.`
     : "The server reads pages and keeps nothing.";
+  $("privacy-note").textContent = settings.feedback
+    ? `It is read on this server and goes nowhere else. It is kept there for ${settings.retention_days} days, or until you remove it.`
+    : "It is read on this server, which keeps nothing, and goes nowhere else.";
   $("privacy-text").textContent = `${kept} What is open stays in this browser until you remove it.`.replace(/\s+/g, " ");
 }
 
-function askKey() {
-  const dialog = $("key-dialog");
+/** Ask for the server's key. wrong: one was given that the server does not know. */
+async function askKey(wrong) {
   $("key").value = "";
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve($("key").value.trim()), { once: true }));
+  $("key-wrong").hidden = !wrong;
+  const answer = await asked($("key-dialog"));
+  return answer === "given" ? $("key").value.trim() : null;
 }
 
 async function start() {
   api.onKeyNeeded(askKey);
-  documents = new Documents({ changed, failed: alertPerson, settings });
+  documents = new Documents({ changed, failed: alertPerson, said: say, settings });
+  await documents.restore();
   takeIn(open);
   wireDrawing();
   wireButtons();
+  draw();
   try {
-    Object.assign(settings, await api.settings());
+    Object.assign(settings, await api.settings(), { known: true });
   } catch (error) {
     alertPerson(error.message);
   }
   downloads.offer(settings.formats);
   describePrivacy();
-  await documents.restore();
   draw();
-  drawProgress();
+  documents.resume();
   document.body.dataset.ready = "true";
 }
 
+addEventListener("pagehide", () => transcript.finish());
 start();

@@ -6,6 +6,8 @@ export class Sheet {
     this.strokes = [];
     this.stroke = null;
     canvas.addEventListener("pointerdown", (event) => {
+      if (this.stroke) return; // a palm or another finger
+      this.pointer = event.pointerId;
       canvas.setPointerCapture(event.pointerId);
       this.stroke = [this.point(event)];
       this.strokes.push(this.stroke);
@@ -13,11 +15,13 @@ export class Sheet {
       event.preventDefault();
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (!this.stroke) return;
+      if (!this.stroke || event.pointerId !== this.pointer) return;
       for (const part of event.getCoalescedEvents?.() ?? [event]) this.stroke.push(this.point(part));
       this.draw();
     });
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (this.stroke = null));
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => {
+      if (event.pointerId === this.pointer) this.stroke = null;
+    });
     this.draw();
   }
 

@@ -3,10 +3,14 @@
 export const DOUBTFUL = 0.75;
 export const VERY_DOUBTFUL = 0.5;
 
-export const tokens = (text) => text.split(/\s+/u).filter(Boolean);
+/** The words of a text; control characters part them like spaces. */
+export const tokens = (text) => text.split(/[\s\p{Cc}]+/u).filter(Boolean);
 
 /** Whether a person should look at a word: it reads badly, and nobody has looked yet. */
 export const isDoubtful = (word) => !word.state && word.confidence < DOUBTFUL;
+
+/** Whether a person has corrected or accepted a word. */
+export const isTouched = (word) => Boolean(word.state);
 
 export const lineText = (line) => line.words.map((word) => word.text).join(" ");
 

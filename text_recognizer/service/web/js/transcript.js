@@ -1,6 +1,6 @@
 // The text of the page: lines of words, shaded by doubt, corrected in place, by keyboard first.
 
-import { VERY_DOUBTFUL, isDoubtful, lineText } from "./text.js";
+import { VERY_DOUBTFUL, isDoubtful, lineText, tokens } from "./text.js";
 
 export class Transcript {
   /** on.point(line, word), on.focus(line, word): what the person looks at; on.word(line, word, text),
@@ -11,6 +11,7 @@ export class Transcript {
     this.page = null;
     this.editing = null;
     element.addEventListener("click", (event) => this.clicked(event));
+    element.addEventListener("mousedown", (event) => this.pointedElsewhere(event));
     element.addEventListener("keydown", (event) => this.pressed(event));
     element.addEventListener("focusin", (event) => this.focused(event));
     let rest = "";
@@ -26,7 +27,6 @@ export class Transcript {
   /** Show a page's lines; nothing for null. note: what stands there where there are no lines. */
   show(page, note = "") {
     this.page = page;
-    this.editing = null;
     const lines = page?.lines ?? [];
     if (!lines.length) {
       const paragraph = document.createElement("p");
@@ -41,6 +41,11 @@ export class Transcript {
     this.rove();
   }
 
+  /** Save an edit that is open. Call it before another page is shown. */
+  finish() {
+    this.editing?.(true);
+  }
+
   /** Draw one line again, after its words have changed. */
   refresh(number) {
     const old = this.element.querySelector(`li[data-line="${number}"]`);
@@ -53,6 +58,7 @@ export class Transcript {
     item.dataset.line = number;
     const words = document.createElement("span");
     words.className = "words";
+    words.dir = "auto";
     line.words.forEach((word, index) => words.append(wordElement(word, index), " "));
     if (!line.words.length) words.append(emptyLine());
     const edit = document.createElement("button");
@@ -112,19 +118,32 @@ export class Transcript {
     if (line !== null) this.on.focus(line, word);
   }
 
+  /** The pointer goes from one edit to another word: the first one's end would take the second from under it. */
+  pointedElsewhere(event) {
+    const [line, word] = place(event.target);
+    const pen = event.target.closest(".edit-line");
+    if (!this.editing || event.target.closest("input") || (word === null && !pen)) return;
+    event.preventDefault();
+    this.finish();
+    if (pen) this.editLine(line);
+    else this.editWord(line, word);
+  }
+
   pressed(event) {
-    if (this.editing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const shortcut = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph");
+    if (this.editing || shortcut) return;
     const [line, word] = place(event.target);
     if (word === null || !event.target.classList.contains("word")) return;
     const key = event.key;
     if (key === "Enter" && event.shiftKey) this.editLine(line);
     else if (key === "Enter") this.accept(line, word);
     else if (key === " " || key === "F2") this.editWord(line, word);
-    else if (key in MOVES) this.move(line, word, MOVES[key]);
+    else if (key in MOVES) this.move(line, word, MOVES[key], isRightToLeft(event.target));
+    else if (key === "Dead" || key === "Process") this.editWord(line, word, ""); // the accent or the composed letter follows
     else if ([...key].length === 1) this.editWord(line, word, "");
     else return;
     // A letter that begins an edit must reach the field that the edit has just opened.
-    if ([...key].length !== 1 || key === " ") event.preventDefault();
+    if (key === " " || ([...key].length !== 1 && key !== "Dead" && key !== "Process")) event.preventDefault();
   }
 
   accept(line, word) {
@@ -132,13 +151,13 @@ export class Transcript {
     if (!this.focusDoubtful(line, word)) this.focus(line, word);
   }
 
-  move(line, word, [down, right]) {
+  move(line, word, [down, right], mirrored) {
     const lines = this.page.lines;
-    let [l, w] = [line + down, word + right];
+    let [l, w] = [line + down, word + (mirrored ? -right : right)];
     if (down) w = Math.min(word, (lines[l]?.words.length ?? 1) - 1);
     else if (w < 0) [l, w] = [line - 1, (lines[line - 1]?.words.length ?? 0) - 1];
     else if (w >= lines[line].words.length) [l, w] = [line + 1, 0];
-    if (lines[l]?.words[w]) this.focus(l, w);
+    if (lines[l]) this.focus(l, Math.max(0, w));
   }
 
   editWord(line, word, start = null) {
@@ -150,7 +169,13 @@ export class Transcript {
     }
     const text = this.page.lines[line].words[word].text;
     const input = field(start ?? text, `Word ${word + 1} of line ${line + 1}`, "word-field", text.length);
-    this.edit(input, target, (now) => now !== text && this.on.word(line, word, now), line, word);
+    const save = (now, sure) => {
+      // A field that was opened by typing and is left empty is a slip of the finger, no wish to delete the word.
+      if (now === "" && start !== null) return;
+      if (now !== text) this.on.word(line, word, now);
+      else if (sure) this.on.accept(line, word);
+    };
+    this.edit(input, target, save, line, word);
     if (start === null) input.select();
   }
 
@@ -159,35 +184,39 @@ export class Transcript {
     if (!target) return;
     const text = lineText(this.page.lines[line]);
     const input = field(text, `Line ${line + 1}`, "line-field", text.length);
-    this.edit(input, target, (now) => now !== text && this.on.line(line, now), line, 0);
+    this.edit(input, target, (now, sure) => (now !== text || sure) && this.on.line(line, now), line, -1);
   }
 
-  /** Put a field in the place of an element until the edit is done or left. */
+  /** Put a field in the place of an element until the edit is done or left. save(text, sure): sure by Enter or Tab. */
   edit(input, target, save, line, word) {
-    this.editing?.(true);
+    this.finish();
     target.replaceWith(input);
     const end = (keep, next = null) => {
       if (this.editing !== end) return;
       this.editing = null;
-      const text = input.value.replace(/\s+/gu, " ").trim();
+      const text = tokens(input.value).join(" ");
       input.replaceWith(target);
-      if (keep) save(text);
-      if (next === "next") this.focusDoubtful(line, word) || this.focus(line, word);
-      if (next === "here") this.focus(line, word);
+      if (keep) save(text, next === "next");
+      if (next === "next") this.focusDoubtful(line, word) || this.focus(line, Math.max(0, word));
+      if (next === "here") this.focus(line, Math.max(0, word));
     };
     this.editing = end;
-    input.addEventListener("blur", () => end(true));
+    // While another window is in front the field stays the active element: nothing is decided yet.
+    input.addEventListener("blur", () => document.activeElement === input || end(true));
     input.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.isComposing) return;
+      if (event.isComposing || event.keyCode === 229) return; // an input method is at work
       if (event.key === "Escape") end(false, "here");
-      else if (event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)) end(true, "next");
+      else if (event.key === "Tab" && event.shiftKey) return end(true, "here"); // and the browser goes on from there
+      else if (event.key === "Enter" || event.key === "Tab") end(true, "next");
       else return;
       event.preventDefault();
     });
     input.focus();
   }
 }
+
+const isRightToLeft = (element) => getComputedStyle(element.closest(".words")).direction === "rtl";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -212,6 +241,7 @@ function wordElement(word, index) {
   if (said) {
     element.setAttribute("aria-label", `${word.text}, ${said}`);
     element.title = said;
+    if (doubtful) element.setAttribute("aria-describedby", "word-hint");
   }
   return element;
 }
@@ -231,6 +261,7 @@ function field(value, label, name, length) {
   input.value = value;
   input.size = Math.max(4, length + 2);
   input.setAttribute("aria-label", label);
+  input.dir = "auto";
   input.autocapitalize = "off";
   input.autocomplete = "off";
   input.spellcheck = false;

@@ -16,7 +16,7 @@ export function alertPerson(text) {
   const close = document.createElement("button");
   close.type = "button";
   close.className = "button icon";
-  close.setAttribute("aria-label", "Put this message away");
+  close.setAttribute("aria-label", "Close this message");
   close.innerHTML = '<svg aria-hidden="true"><use href="#i-close"/></svg>';
   close.addEventListener("click", () => box.remove());
   box.append(words, close);
@@ -46,7 +46,9 @@ export function takeIn(open) {
   dropping(open);
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (!files.length) return;
+    // Text from an office program comes with a picture of itself: in a field, the text is meant.
+    const text = event.target.closest?.("input, textarea") && event.clipboardData.types.includes("text/plain");
+    if (!files.length || text) return;
     event.preventDefault();
     open(files);
   });
@@ -62,7 +64,7 @@ function dropping(open) {
   let depth = 0; // dragenter and dragleave come for every element on the way
   const show = (visible) => ($("dropping").hidden = !visible);
   addEventListener("dragenter", (event) => {
-    if (![...event.dataTransfer.types].includes("Files")) return;
+    if (!isFiles(event)) return;
     depth += 1;
     show(true);
   });
@@ -70,8 +72,10 @@ function dropping(open) {
     depth = Math.max(0, depth - 1);
     if (!depth) show(false);
   });
-  addEventListener("dragover", (event) => event.preventDefault());
+  const isFiles = (event) => [...event.dataTransfer.types].includes("Files");
+  addEventListener("dragover", (event) => isFiles(event) && event.preventDefault());
   addEventListener("drop", (event) => {
+    if (!isFiles(event)) return;
     event.preventDefault();
     depth = 0;
     show(false);
@@ -92,8 +96,8 @@ function sample(name, title, open) {
   caption.textContent = title;
   button.append(image, caption);
   button.addEventListener("click", async () => {
-    const response = await fetch(image.src);
-    if (!response.ok) return alertPerson(`The sample is missing on this server (${response.status}).`);
+    const response = await fetch(image.src).catch(() => null);
+    if (!response?.ok) return alertPerson("The sample cannot be had from this server now.");
     return open([new File([await response.blob()], name, { type: "image/jpeg" })]);
   });
   item.append(button);

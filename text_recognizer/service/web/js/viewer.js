@@ -30,6 +30,9 @@ export class PageViewer {
     this.osd.addHandler("canvas-click", (event) => {
       if (event.quick) onPick(...this.at(event.position));
     });
+    this.osd.addHandler("canvas-key", (event) => {
+      if ("rRfF".includes(event.originalEvent.key)) event.preventDefaultAction = true; // would rotate and flip
+    });
     this.osd.canvas.addEventListener("pointermove", (event) => {
       if (event.buttons) return;
       const box = this.osd.canvas.getBoundingClientRect();
