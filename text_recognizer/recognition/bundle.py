@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 FORMAT_VERSION = 1
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
+# ONNX Runtime's official builds report their use over the network, unless this is set before they are imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class BundleError(ValueError):
