@@ -92,7 +92,7 @@ def test_a_reading_that_the_database_refuses_does_not_stop_a_batch(line_png):
 
     service = ReadingService(threads=1)
     try:
-        events = asyncio.run(asyncio.wait_for(read(), 30))
+        events = asyncio.run(asyncio.wait_for(read(), 120))
     finally:
         service.close()
     assert [event["event"] for event in events] == ["document", "page", "done"] * 2 + ["end"]
