@@ -253,7 +253,7 @@ def test_a_server_that_drips_is_cut_at_the_deadline(site, path):
 
 
 def test_a_resolver_that_hangs_is_cut_at_the_deadline(monkeypatch):
-    monkeypatch.setattr(fetching, "resolve", lambda *_: time.sleep(3))
+    monkeypatch.setattr(fetching, "resolve", lambda *_: [time.sleep(3)])
     start = time.monotonic()
     assert refusal("http://slow.example/", seconds=0.2).status == 504
     assert time.monotonic() - start < 1

@@ -11,6 +11,7 @@ import time
 from PIL import Image
 
 from service.http.files import stack
+from service.running import run_coroutine
 from text_recognizer.service.documents import DocumentReader
 from text_recognizer.service.feedback import FeedbackStore
 from text_recognizer.service.reading import ReadingService
@@ -92,7 +93,7 @@ def test_a_reading_that_the_database_refuses_does_not_stop_a_batch(line_png):
 
     service = ReadingService(threads=1)
     try:
-        events = asyncio.run(asyncio.wait_for(read(), 120))
+        events = run_coroutine(asyncio.wait_for(read(), 120))
     finally:
         service.close()
     assert [event["event"] for event in events] == ["document", "page", "done"] * 2 + ["end"]

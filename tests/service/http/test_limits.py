@@ -15,6 +15,7 @@ import uvicorn
 
 from service.http.conftest import Server, assert_problem, get, received, serves_on, status_of
 from service.http.files import encoded, stack
+from service.running import run_coroutine
 from text_recognizer.service import server as module
 
 pytestmark = pytest.mark.usefixtures("well_afterwards")
@@ -169,7 +170,7 @@ def test_a_head_that_drips_is_given_up(monkeypatch):
         return await taken
 
     monkeypatch.setattr(module, "_HEADER_SECONDS", 0.3)
-    first, second = asyncio.run(scenario())
+    first, second = run_coroutine(scenario())
     assert first.startswith(b"HTTP/1.1 408 ")
     assert second.startswith(b"HTTP/1.1 204 ")
     assert b"HTTP/1.1 408 " in second, "the second request of a connection must not take longer than its first"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 import httpx
 import pytest
 
 from service.http.conftest import Server, assert_problem, running
+from service.running import run_coroutine
 from text_recognizer.service import api
 from text_recognizer.service.app import create_app
 from text_recognizer.service.keys import new_key
@@ -162,7 +162,7 @@ def test_an_error_of_ours_is_a_problem_that_says_nothing_of_it(monkeypatch):
             return [await client.get(path) for path in ("/metrics", "/healthz")]
 
     monkeypatch.setattr(api.metrics, "exposition", fail)
-    failed, other = asyncio.run(ask())
+    failed, other = run_coroutine(ask())
     _assert_secure(failed)
     assert_problem(failed, 500)
     assert "secret" not in failed.text
