@@ -27,18 +27,29 @@ def recognizer():
     return TextRecognizer()
 
 
-@pytest.fixture
-def tiny_data(tmp_path, monkeypatch) -> Path:
-    """A data folder with fonts, text, "IAM" lines drawn with fonts, and "Copiste" pages drawn with fonts."""
-    data = tmp_path / "data"
+def fonts_and_text(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """A new data folder in `folder` with fonts and text, and a cache of its own, both named in the environment."""
+    data = folder / "data"
     data.mkdir()
     for name in ("fonts", "text"):
         (data / name).symlink_to(DATA / name)
-    monkeypatch.setenv("TEXT_RECOGNIZER_DATA", str(data))
-    monkeypatch.setenv("TEXT_RECOGNIZER_CACHE", str(tmp_path / "cache"))
-    _write_lines(data / "iam")
-    _write_pages(data / "copiste")
+    patch.setenv("TEXT_RECOGNIZER_DATA", str(data))
+    patch.setenv("TEXT_RECOGNIZER_CACHE", str(folder / "cache"))
     return data
+
+
+@pytest.fixture
+def bare_data(tmp_path, monkeypatch) -> Path:
+    """A data folder with fonts and text."""
+    return fonts_and_text(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def tiny_data(bare_data) -> Path:
+    """A data folder with fonts, text, "IAM" lines drawn with fonts, and "Copiste" pages drawn with fonts."""
+    _write_lines(bare_data / "iam")
+    write_pages(bare_data / "copiste")
+    return bare_data
 
 
 def _write_lines(folder: Path) -> None:
@@ -51,17 +62,19 @@ def _write_lines(folder: Path) -> None:
         writer.writerow(["line_id", "split", "writer", "kind", "text"])
         for number in range(10):
             image, label = generator[number]
-            Image.fromarray(image).save(folder / "lines" / f"x{number:02d}.webp")
-            writer.writerow([f"x{number:02d}", "val" if number > 6 else "train", number % 3, "gray", label.text])
+            Image.fromarray(image).save(folder / "lines" / f"x{number:02d}.webp", method=0)
+            split, writer_id = ("val", 3) if number > 6 else ("train", number % 3)
+            writer.writerow([f"x{number:02d}", split, writer_id, "gray", label.text])
 
 
-def _write_pages(folder: Path) -> None:
+def write_pages(folder: Path) -> None:
+    """Pages set in fonts, in the layout of Copiste, one of three for val."""
     from text_recognizer.learning.data.synthetic_pages import SyntheticPages
 
     (folder / "pages").mkdir(parents=True)
     rows = []
     for number, page in enumerate(SyntheticPages(seed=3).pages(3)):
-        Image.fromarray(page.image).save(folder / "pages" / f"p{number}.webp")
+        Image.fromarray(page.image).save(folder / "pages" / f"p{number}.webp", method=0)
         lines = [
             {
                 "text": ">crossed<" if k == 0 else "été",

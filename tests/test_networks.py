@@ -13,8 +13,12 @@ from text_recognizer.learning.training.lines import ctc_loss
 SMALL = {
     "crnn": {"classes": 12, "stem": 8, "channels": [8, 12, 16], "blocks": [1, 1, 1], "hidden": 24, "layers": 2},
     "fcn": {"stem": 4, "channels": [6, 8, 12, 12], "blocks": [1, 1, 1, 1], "top": 8},
+    "mlp": {"classes": 7, "hidden": [24]},
+    "lenet": {"classes": 7, "channels": [4, 6], "hidden": [16]},
+    "resnet": {"classes": 7, "stem": 4, "channels": [6, 8, 8], "blocks": [1, 1, 1]},
 }
 LINE_NETWORKS = ["crnn"]
+CHARACTER_NETWORKS = ["mlp", "lenet", "resnet"]
 
 
 @pytest.fixture(params=networks.names())
@@ -27,19 +31,26 @@ def test_every_network_has_a_small_variant_here():
     assert set(SMALL) == set(networks.names())
 
 
+def pictures(network, batch, width):
+    """Random images of a size that the network takes."""
+    return torch.rand(batch, 1, *getattr(network, "input_size", (64, width)))
+
+
 @pytest.mark.parametrize(("batch", "width"), [(1, 128), (3, 256)])
 def test_shapes(network, batch, width):
     with torch.inference_mode():
-        output = network(torch.rand(batch, 1, 64, width))
+        output = network(pictures(network, batch, width))
     assert output.dtype == torch.float32
-    if hasattr(network, "columns_per_frame"):
+    if hasattr(network, "input_size"):
+        assert output.shape == (batch, network.config.classes)
+    elif hasattr(network, "columns_per_frame"):
         assert output.shape == (batch, width // network.columns_per_frame, network.config.classes)
     else:
         assert output.shape == (batch, network.config.maps, 64 // network.stride, width // network.stride)
 
 
-def test_a_line_reads_the_same_in_any_batch(network):
-    images = torch.rand(4, 1, 64, 192)
+def test_an_image_reads_the_same_in_any_batch(network):
+    images = pictures(network, 4, 192)
     with torch.inference_mode():
         together = network(images)
         alone = torch.cat([network(image[None]) for image in images])
@@ -51,7 +62,7 @@ def test_saved_and_loaded_is_equal(network, tmp_path):
     name = next(name for name in networks.names() if isinstance(network, type(networks.build(name, **SMALL[name]))))
     other = networks.build(name, **SMALL[name]).eval()
     other.load_state_dict(torch.load(tmp_path / "weights.pt"))
-    image = torch.rand(1, 1, 64, 128)
+    image = pictures(network, 1, 128)
     with torch.inference_mode():
         assert torch.equal(network(image), other(image))
 
@@ -94,6 +105,22 @@ def test_one_batch_is_learned_by_heart(name):
     assert loss < 0.05
 
 
+@pytest.mark.parametrize("name", CHARACTER_NETWORKS)
+def test_one_batch_of_characters_is_learned_by_heart(name):
+    torch.manual_seed(1)
+    network = networks.build(name, **SMALL[name] | {"dropout": 0.0})
+    images, numbers = (torch.rand(14, 1, 28, 28) > 0.7).float(), torch.arange(14) % 7
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    for _ in range(200):
+        loss = torch.nn.functional.cross_entropy(network(images), numbers)
+        if loss < 0.05:
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.05
+
+
 def test_one_page_is_learned_by_heart():
     torch.manual_seed(1)
     network = networks.build("fcn", **SMALL["fcn"])
@@ -111,7 +138,8 @@ def test_one_page_is_learned_by_heart():
 
 
 @pytest.mark.parametrize(
-    ("name", "fields", "message"), [("nonsense", {}, "there are: crnn, fcn"), ("crnn", {"hiden": 3}, "hiden")]
+    ("name", "fields", "message"),
+    [("nonsense", {}, "there are: crnn, fcn, lenet, mlp, resnet"), ("crnn", {"hiden": 3}, "hiden")],
 )
 def test_unknown_names_are_named(name, fields, message):
     with pytest.raises(ValueError, match=message):

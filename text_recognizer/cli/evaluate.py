@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,17 +14,31 @@ def evaluate(
     sources: Annotated[
         list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Line sources, by default iam-val copiste-val.")
     ] = None,
-    lines: Annotated[str, typer.Option("--model", help="Line recogniser: a shipped name or a folder.")] = "lines",
+    model: Annotated[
+        str, typer.Option(help="Recogniser of lines or characters: a shipped name or a folder.")
+    ] = "lines",
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
     pages: Annotated[bool, typer.Option(help="Measure whole pages too (IAM forms and Copiste pages of val).")] = False,
     worst: Annotated[int, typer.Option(help="Print so many of the worst lines.")] = 0,
+    confusion: Annotated[Path | None, typer.Option(help="PNG to write the confusion matrix of characters to.")] = None,
 ) -> None:
-    """Measure CER and WER on lines, and line detection and CER on pages."""
+    """Measure CER and WER on lines, line detection and CER on pages, or accuracy on characters cut out of lines."""
     with explained():
         from text_recognizer.learning.evaluation.report import LINE_SETS, print_lines, print_pages
+        from text_recognizer.recognition.bundle import bundle_task
         from text_recognizer.recognition.recognizer import TextRecognizer
 
-        recognizer = TextRecognizer(lines=lines, detector=detector)
+        if bundle_task(model) == "characters":
+            _characters(model, sources, confusion)
+            return
+        recognizer = TextRecognizer(lines=model, detector=detector)
         print_lines(recognizer.line_reader, sources or list(LINE_SETS), worst)
         if pages:
             print_pages(recognizer)
+
+
+def _characters(model: str, sources: list[str] | None, confusion: Path | None) -> None:
+    from text_recognizer.learning.evaluation.report import CHARACTER_SETS, print_characters
+    from text_recognizer.recognition.characters import CharacterRecognizer
+
+    print_characters(CharacterRecognizer(model), sources or list(CHARACTER_SETS), confusion)

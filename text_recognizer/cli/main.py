@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from text_recognizer import __version__
+from text_recognizer.cli.data import app as data
 from text_recognizer.cli.evaluate import evaluate
 from text_recognizer.cli.export import export
 from text_recognizer.cli.feedback import app as feedback
@@ -27,6 +28,7 @@ app.command()(export)
 app.command()(serve)
 app.command()(api_key)
 app.add_typer(feedback, name="feedback")
+app.add_typer(data, name="data")
 
 
 def _version(value: bool) -> None:

@@ -32,14 +32,19 @@ class Unit(StrEnum):
 
     page = "page"
     line = "line"
+    character = "character"
 
 
 def read(
     paths: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images: PNG, JPEG, TIFF, WebP, BMP.")],
     format: Annotated[FormatName, typer.Option(help="How to write what was read.")] = FormatName.txt,
     output: Annotated[Path | None, typer.Option(help="Folder for one file an image, instead of stdout.")] = None,
-    unit: Annotated[Unit, typer.Option(help="Whether an image holds a page or one cropped line.")] = Unit.page,
-    lines: Annotated[str, typer.Option("--model", help="Line recogniser: a shipped name or a folder.")] = "lines",
+    unit: Annotated[
+        Unit, typer.Option(help="What an image holds: a page, one cropped line, or one character.")
+    ] = Unit.page,
+    model: Annotated[
+        str | None, typer.Option(help="Recogniser of lines (or of characters): a shipped name or a folder.")
+    ] = None,
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
 ) -> None:
     """Read images of handwriting. A file that cannot be read is named on stderr; the others still are read."""
@@ -47,7 +52,11 @@ def read(
     with explained():
         from text_recognizer import TextRecognizer
 
-        recognizer = TextRecognizer(lines=lines, detector=detector)
+        if unit is Unit.character:
+            recognizer = TextRecognizer(characters=model or "characters")
+            _ = recognizer.character_reader
+        else:
+            recognizer = TextRecognizer(lines=model or "lines", detector=detector)
         if unit is Unit.page:
             _ = recognizer.detector  # loaded now, so that a wrong one is named before anything is read
         if output is not None:
@@ -70,8 +79,12 @@ def _read_one(recognizer: TextRecognizer, path: Path, unit: Unit) -> Page | None
         if unit is Unit.page:
             return recognizer.read(path)
         image = open_image(path)
-        line = recognizer.read_lines([image])[0]
-        models = {"lines": recognizer.line_reader.bundle.identity}
+        if unit is Unit.character:
+            line = recognizer.read_characters([image])[0]
+            models = {"characters": recognizer.character_reader.bundle.identity}
+        else:
+            line = recognizer.read_lines([image])[0]
+            models = {"lines": recognizer.line_reader.bundle.identity}
         return Page((line,) if line.text else (), image.shape[1], image.shape[0], str(path), models)
     except ImageError as error:
         complain(error)

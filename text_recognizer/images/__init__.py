@@ -1,5 +1,6 @@
-"""Files to page images, page images to normalised lines."""
+"""Files to page images, page images to normalised lines and characters."""
 
+from text_recognizer.images.character import CHARACTER_SIZE, CHARACTER_VERSION, fit_character, normalize_character
 from text_recognizer.images.crop import CUT_VERSION, LineStrip, cut_line
 from text_recognizer.images.document import Document, open_document
 from text_recognizer.images.normalize import (
@@ -13,6 +14,8 @@ from text_recognizer.images.normalize import (
 from text_recognizer.images.open import MAX_PIXELS, ImageError, ImageSource, open_image
 
 __all__ = [
+    "CHARACTER_SIZE",
+    "CHARACTER_VERSION",
     "CUT_VERSION",
     "LINE_HEIGHT",
     "MAX_PIXELS",
@@ -23,6 +26,8 @@ __all__ = [
     "LineStrip",
     "NormalizedLine",
     "cut_line",
+    "fit_character",
+    "normalize_character",
     "normalize_line",
     "normalize_line_with_box",
     "open_document",

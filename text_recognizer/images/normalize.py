@@ -97,12 +97,12 @@ def remove_rules(density: NDArray[np.float32], length: int, min_share: float = 0
     if width < 2 * length or not density.any():
         return density
     # A slight slope moves a rule by a pixel every few dozen columns: closing gaps vertically first keeps it whole.
-    thick = cv2.dilate(density, np.ones((3, 1), np.uint8))
+    # (Opening commutes with thresholds, and of bytes it takes a fifth of the time.)
+    thick = cv2.dilate((density > 0.25).astype(np.uint8), np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    covered = (runs > 0.25).any(axis=0).mean()
-    if covered < min_share:
+    if runs.any(axis=0).mean() < min_share:
         return density
-    rule = cv2.dilate((runs > 0.25).astype(np.uint8), np.ones((3, 3), np.uint8))
+    rule = cv2.dilate(runs, np.ones((3, 3), np.uint8))
     # Where ink stands just above and just below the rule, a stroke crosses it: keep the stroke.
     reach = max(2, height // 40)
     stroke = (density > 0.35) & (rule == 0)

@@ -30,7 +30,7 @@ class BundleError(ValueError):
 class Bundle:
     """What `bundle.json` says, and the folder it lies in.
 
-    task: "lines" or "detector". version: of the model. settings: what reading needs to know (alphabet,
+    task: "lines", "detector" or "characters". version: of the model. settings: what reading needs to know (alphabet,
     input geometry, thresholds). scores and provenance: for people.
     """
 
@@ -60,6 +60,15 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
             return candidate
     shipped = ", ".join(sorted(entry.parent.name for entry in SHIPPED.glob("*/bundle.json"))) or "none"
     raise BundleError(f"no model bundle at {path}, and no shipped one of that name (shipped: {shipped})")
+
+
+def bundle_task(name_or_path: str | os.PathLike[str]) -> str:
+    """What a bundle is for. Raises BundleError where there is none, or it is damaged."""
+    path = find_bundle(name_or_path) / "bundle.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["task"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{path} is damaged: {error}") from error
 
 
 def load_bundle(name_or_path: str | os.PathLike[str], task: str, normalization: int) -> Bundle:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from text_recognizer.images import ImageSource, LineStrip, open_image, to_gray
 from text_recognizer.images.open import MAX_PIXELS
 from text_recognizer.page import Line, Page, Polygon, Word
+from text_recognizer.recognition.characters import CharacterRecognizer, ReadCharacter
 from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.layout import DetectedLine
 from text_recognizer.recognition.lines import LineTextRecognizer, ReadLine
@@ -21,7 +22,7 @@ _Points = NDArray[np.float64]
 class TextRecognizer:
     """Reads pages of handwriting.
 
-    lines, detector: name of a shipped bundle or path of another; lines may also be a `LineTextRecognizer`.
+    lines, detector, characters: name of a shipped bundle or path of another; lines may also be a `LineTextRecognizer`.
     threads: of the networks, by default one a core. max_pixels: larger images are refused before they are decoded.
 
     >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP
@@ -34,10 +35,13 @@ class TextRecognizer:
         detector: str | os.PathLike[str] = "detector",
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
+        characters: str | os.PathLike[str] = "characters",
     ) -> None:
         self.line_reader = lines if isinstance(lines, LineTextRecognizer) else LineTextRecognizer(lines, threads)
         self._detector_name, self._threads = detector, threads
         self._detector: LineDetector | None = None
+        self._characters_name = characters
+        self._character_reader: CharacterRecognizer | None = None
         self.max_pixels = max_pixels
 
     @property
@@ -46,6 +50,13 @@ class TextRecognizer:
         if self._detector is None:
             self._detector = LineDetector(self._detector_name, self._threads)
         return self._detector
+
+    @property
+    def character_reader(self) -> CharacterRecognizer:
+        """The recogniser of single characters, loaded when first asked for."""
+        if self._character_reader is None:
+            self._character_reader = CharacterRecognizer(self._characters_name, self._threads)
+        return self._character_reader
 
     def read(self, source: ImageSource) -> Page:
         """Read a page.
@@ -76,6 +87,18 @@ class TextRecognizer:
         return [
             _crop_line(reading, image) for reading, image in zip(self.line_reader.read(images), images, strict=True)
         ]
+
+    def read_characters(self, sources: Sequence[ImageSource]) -> list[Line]:
+        """Read images that hold one character each: lines of one character, the whole image their polygon."""
+        images = [open_image(source, self.max_pixels) for source in sources]
+        readings = self.character_reader.read(images)
+        return [_character_line(reading, image) for reading, image in zip(readings, images, strict=True)]
+
+
+def _character_line(reading: ReadCharacter, image: NDArray[np.uint8]) -> Line:
+    whole = _polygon(_corners((0.0, 0.0, float(image.shape[1]), float(image.shape[0]))))
+    words = (Word(reading.text, whole, reading.confidence, (reading.confidence,)),) if reading.text else ()
+    return Line(reading.text, whole, reading.confidence, (), words)
 
 
 def _page_line(reading: ReadLine, detected: DetectedLine, strip: LineStrip) -> Line:

@@ -1,4 +1,4 @@
-"""Moderate augmentation of normalised lines: one geometric warp, a pen that changes, a few hidden spots."""
+"""Moderate augmentation of normalised lines and characters: a geometric warp, a pen that changes, hidden spots."""
 
 from __future__ import annotations
 
@@ -81,3 +81,42 @@ class LineAugmentation:
             start = rng.integers(0, max(1, ink.shape[1] - 12))
             ink[:, start : start + rng.integers(3, 13)] = 0
         return (np.clip(ink, 0, 1) * 255).astype(np.uint8)
+
+
+@dataclass
+class CharacterAugmentation:
+    """Draws a new variant of a character at each call.
+
+    rotation: degrees, standard deviation. shear: of x over y, standard deviation. scale: range of the size, each
+    direction for itself. shift: pixels, standard deviation. stroke: probability of thinner or thicker strokes.
+    """
+
+    probability: float = 0.9
+    rotation: float = 6.0
+    shear: float = 0.15
+    scale: tuple[float, float] = (0.8, 1.1)
+    shift: float = 1.0
+    stroke: float = 0.4
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A character image uint8 (H, W) -> a variant uint8 (H, W)."""
+        rng = np.random.default_rng(np.random.randint(2**31))
+        if rng.random() > self.probability:
+            return image
+        height, width = image.shape
+        angle = np.radians(rng.normal(0, self.rotation))
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        lean = np.array([[1, rng.normal(0, self.shear)], [0, 1]])
+        linear = turn @ lean @ np.diag(rng.uniform(*self.scale, 2))
+        center = np.array([(width - 1) / 2, (height - 1) / 2])
+        offset = center - linear @ center + rng.normal(0, self.shift, 2)
+        matrix = np.column_stack([linear, offset]).astype(np.float32)
+        return self._stroke(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR), rng)
+
+    def _stroke(self, image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        draw = rng.random()
+        if draw < self.stroke / 2:
+            return cv2.addWeighted(image, 0.5, cv2.dilate(image, np.ones((2, 2), np.uint8)), 0.5, 0)
+        if draw < self.stroke:
+            return cv2.addWeighted(image, 0.5, cv2.erode(image, np.ones((2, 2), np.uint8)), 0.5, 0)
+        return image

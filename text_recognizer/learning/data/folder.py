@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import normalize_line
 from text_recognizer.learning.data.cache import fingerprint
+from text_recognizer.learning.data.checks import LeftOut
 from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.data.locations import cache_dir
 
@@ -35,27 +36,32 @@ def folder_lines(path: str, split: str) -> LineDataset:
     table = folder / "lines.tsv"
     if not path or not table.is_file():
         raise FileNotFoundError(f"there is no lines.tsv in {folder}: `path` names a folder of exported lines")
-    rows = _rows(table, split)
+    left_out = LeftOut(f"{folder.name}-{split}")
+    rows = _rows(table, split, left_out)
     # The table holds the hash of every image, so its content says all there is to know about the folder.
     key = f"folder-{folder.name}-{split}-{fingerprint(table.read_bytes())}"
-    return cached_lines(cache_dir(), key, _read(rows, folder / "lines"), len(rows))
+    return cached_lines(cache_dir(), key, _read(rows, folder / "lines"), len(rows), left_out)
 
 
-def _rows(table: Path, split: str) -> list[dict[str, str]]:
+def _rows(table: Path, split: str, left_out: LeftOut) -> list[dict[str, str]]:
     with table.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         missing = _COLUMNS - set(reader.fieldnames or ())
         if missing:
             raise ValueError(f"{table} has no column {', '.join(sorted(missing))}")
-        rows = list(reader)
+        rows = [row | {"line": str(reader.line_num)} for row in reader]
     chosen = [row for row in rows if row["split"] == split]
     if not chosen:
         there = ", ".join(sorted({row["split"] for row in rows})) or "none"
         raise ValueError(f"{table} has no lines of split {split!r}; splits in it: {there}")
     alphabet = Alphabet()
-    known = [row for row in chosen if not alphabet.missing(normalize_text(row["text"]))]
+    known = [
+        row
+        for row in chosen
+        if not left_out.unknown(normalize_text(row["text"]), alphabet, f"{table}, line {row['line']}")
+    ]
     if not known:
-        raise ValueError(f"every line of split {split!r} in {table} has characters outside the alphabet")
+        raise ValueError("; ".join(left_out.lines()))
     return known
 
 

@@ -13,6 +13,7 @@ from rich.progress import track
 
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.learning.data.checks import LeftOut
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,15 @@ class LineDataset(Sequence[tuple[NDArray[np.uint8], LineLabel]]):
 
 
 def cached_lines(
-    cache: Path, key: str, samples: Iterable[tuple[NDArray[np.uint8], LineLabel]], total: int | None = None
+    cache: Path,
+    key: str,
+    samples: Iterable[tuple[NDArray[np.uint8], LineLabel]],
+    total: int | None = None,
+    left_out: LeftOut | None = None,
 ) -> LineDataset:
     """The dataset stored under `key`, made from `samples` (normalised images) where it is not there yet.
+
+    left_out: what the samples lack, said once, when they are made.
 
     The folder appears whole or not at all: an interrupted preparation leaves nothing behind to be mistaken
     for a dataset. The key contains the version of the normalisation, so a change of it makes a new one.
@@ -61,6 +68,8 @@ def cached_lines(
     if not (folder / "index.json").exists():
         with whole_folder(folder) as partial:
             _write(partial, track(samples, description=f"preparing {key}", total=total))
+            if left_out:
+                left_out.say()
     return LineDataset(folder)
 
 

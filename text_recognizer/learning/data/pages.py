@@ -8,7 +8,7 @@ lathrop, poilus (historical hands).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from PIL import Image
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import CUT_VERSION, cut_line, normalize_line
 from text_recognizer.learning.data.cache import fingerprint
+from text_recognizer.learning.data.checks import LeftOut
 from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.data.locations import cache_dir, data_dir, require
 
@@ -58,16 +59,24 @@ def page_lines(name: str, split: str) -> LineDataset:
     """
     truth = pages(name, split)
     key = f"{name}-{split}-{fingerprint(data_dir() / name / 'pages.json', CUT_VERSION)}"
-    return cached_lines(cache_dir(), key, _cut(name, truth))
+    left_out = LeftOut(f"{name}-{split}")
+    return cached_lines(cache_dir(), key, cut_lines(name, truth, left_out), left_out=left_out)
 
 
-def _cut(name: str, truth: list[PageTruth]) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
+def cut_lines(
+    name: str, truth: list[PageTruth], left_out: LeftOut, legible: Callable[[str], bool] = is_legible
+) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
+    """The legible lines of pages, normalised, and their labels; each page counts as a writer."""
     alphabet = Alphabet()
     for page in truth:
         image = page.image()
         for number, line in enumerate(page.lines):
             text = normalize_text(line["text"])
-            if not is_legible(text) or alphabet.missing(text) or len(line["baseline"]) < 2:
+            where = f"{page.path}, line {number + 1}"
+            if not legible(text) or len(line["baseline"]) < 2:
+                left_out.add("crossed-out or illegible words, or no baseline", where)
+                continue
+            if left_out.unknown(text, alphabet, where):
                 continue
             crop = cut_line(image, np.array(line["baseline"]), np.array(line["polygon"]))
             label = LineLabel(f"{page.identifier}-{number:02d}", text, f"{name}-{page.identifier}", name)

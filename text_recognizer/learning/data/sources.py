@@ -1,22 +1,20 @@
-"""Line datasets by name, as experiments call them."""
+"""Line and paragraph datasets by name, as experiments call them; the names are those of `registry.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
-from text_recognizer.learning.data.folder import folder_lines
-from text_recognizer.learning.data.iam import iam_lines
 from text_recognizer.learning.data.lines import LineDataset
-from text_recognizer.learning.data.pages import page_lines
-from text_recognizer.learning.data.synthetic import synthetic_lines
-
-PAGE_SETS = ("copiste", "hooker", "lathrop", "poilus")
+from text_recognizer.learning.data.paragraphs import MixedParagraphs, ParagraphDataset
+from text_recognizer.learning.data.registry import load
 
 
 @dataclass
 class LineSource:
-    """name: "iam-train", "copiste-val", "synthetic", "folder", ... lines: drawn per epoch, 0 for all.
-    count, seed, printed_share: of a synthetic source. path, split: of a folder of exported lines."""
+    """name: "iam-train", "copiste-val", "synthetic", "folder", "pages", ... lines: drawn per epoch, 0 for all.
+    count, seed, printed_share: of a synthetic source. path, split: of a folder of exported lines ("folder") or
+    of images with PAGE XML or ALTO files ("pages")."""
 
     name: str
     lines: int = 0
@@ -27,18 +25,30 @@ class LineSource:
     split: str = "train"
 
 
+@dataclass
+class ParagraphSource:
+    """name: "iam-paragraphs-train", "stacked-iam-train", "stacked-synthetic", ... paragraphs: drawn of it, 0 for
+    all. count, seed: of a stacked source."""
+
+    name: str
+    paragraphs: int = 0
+    count: int = 1000
+    seed: int = 1
+
+
 def line_dataset(source: LineSource) -> LineDataset:
     """The dataset a source names. Raises ValueError for an unknown name and FileNotFoundError for missing data."""
-    if source.name == "synthetic":
-        accented = tuple(sorted({label.text for label in page_lines("copiste", "train").labels}))
-        return synthetic_lines(source.seed, source.count, source.printed_share, accented)
-    if source.name == "folder":
-        return folder_lines(source.path, source.split)
-    name, _, split = source.name.rpartition("-")
-    if name == "iam" and split in ("train", "val"):
-        return iam_lines(split)
-    if name in PAGE_SETS and split in ("train", "val"):
-        return page_lines(name, split)
-    trained = [f"{page_set}-train" for page_set in PAGE_SETS]
-    known = ["iam-train", "iam-val", "synthetic", "folder", *trained, "copiste-val"]
-    raise ValueError(f"unknown line source {source.name!r}; there are: {', '.join(known)}")
+    dataset: LineDataset = load(kind="lines", **asdict(source))
+    return dataset
+
+
+def paragraph_dataset(source: ParagraphSource) -> ParagraphDataset:
+    """The dataset a source names; errors as of `line_dataset`."""
+    dataset: ParagraphDataset = load(kind="paragraphs", **asdict(source))
+    return dataset
+
+
+def mixed_paragraphs(sources: Sequence[ParagraphSource], seed: int = 0) -> MixedParagraphs:
+    """Real and synthetic paragraphs together, of each source as many as it says."""
+    parts = [paragraph_dataset(source) for source in sources]
+    return MixedParagraphs(parts, [source.paragraphs for source in sources], seed)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rich.console import Console
 from rich.table import Table
 
+from text_recognizer.learning.data.characters import CLASSES, CharacterSource, character_dataset
 from text_recognizer.learning.data.forms import traced_pages
 from text_recognizer.learning.data.lines import LineLabel
 from text_recognizer.learning.data.sources import LineSource, line_dataset
+from text_recognizer.learning.evaluation.characters import (
+    accuracies,
+    confusion_picture,
+    measure_characters,
+    worst_confusions,
+)
 from text_recognizer.learning.evaluation.error_rates import ErrorRates
 from text_recognizer.learning.evaluation.lines import measure_lines, without
 from text_recognizer.learning.evaluation.pages import (
@@ -22,11 +32,14 @@ from text_recognizer.learning.evaluation.pages import (
     measure_pages,
     photographed,
 )
+from text_recognizer.recognition.characters import CharacterRecognizer
 from text_recognizer.recognition.lines import LineTextRecognizer
 from text_recognizer.recognition.recognizer import TextRecognizer
 
 #: The line sources that models are measured on.
 LINE_SETS = ("iam-val", "copiste-val")
+#: The line sources whose characters character models are measured on.
+CHARACTER_SETS = ("iam-val",)
 
 
 def page_scores(recognizer: TextRecognizer, photographs: bool = False) -> dict[str, PageScores]:
@@ -81,6 +94,18 @@ def detector_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+def character_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """Accuracy of a character bundle on the real characters of val, in percent, for bundle.json."""
+    recognizer = CharacterRecognizer(bundle)
+    scores = {}
+    for name in CHARACTER_SETS:
+        dataset = character_dataset(CharacterSource(name))
+        found = accuracies(measure_characters(recognizer, dataset))
+        title = f"characters cut from {name} ({len(dataset)})"
+        scores[title] = {f"{measure} %": round(100 * value, 2) for measure, value in found.items()}
+    return scores
+
+
 def print_lines(recognizer: LineTextRecognizer, sources: list[str], worst: int = 0) -> None:
     """Print a table of error rates, and the lines with the most errors."""
     table = Table("lines", "count", "CER %", "WER %", title=f"greedy, {recognizer.bundle.identity}")
@@ -95,6 +120,28 @@ def print_lines(recognizer: LineTextRecognizer, sources: list[str], worst: int =
     console.print(table)
     for edits, identifier, reference, text in sorted(examples, reverse=True)[:worst]:
         console.print(f"{edits:3d} {identifier}\n    {reference}\n    {text}", markup=False, highlight=False)
+
+
+def print_characters(recognizer: CharacterRecognizer, sources: list[str], picture: Path | None = None) -> None:
+    """Print a table of accuracies and the most frequent confusions; write the confusion matrix as a picture."""
+    table = Table("characters", "count", "accuracy %", "class mean %", "ignoring case %", "ms a character")
+    table.title = recognizer.bundle.identity
+    counts = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
+    for name in sources:
+        dataset = character_dataset(CharacterSource(name))
+        start = time.perf_counter()
+        found = measure_characters(recognizer, dataset)
+        milliseconds = 1000 * (time.perf_counter() - start) / len(dataset)
+        values = [f"{100 * value:.2f}" for value in accuracies(found).values()]
+        table.add_row(name, str(len(dataset)), *values, f"{milliseconds:.3f}")
+        counts += found
+    console = Console()
+    console.print(table)
+    for true, answer, number in worst_confusions(counts):
+        console.print(f"{number:5d} times {true} was read as {answer}", markup=False, highlight=False)
+    if picture is not None:
+        confusion_picture(counts).save(picture)
+        console.print(f"wrote {picture}", markup=False, highlight=False)
 
 
 def print_pages(recognizer: TextRecognizer, photographs: bool = False) -> None:

@@ -48,4 +48,4 @@ def columns_per_frame(network: nn.Module) -> int:
     return int(network.columns_per_frame)  # type: ignore[arg-type]
 
 
-from text_recognizer.learning.networks import crnn, fcn  # noqa: E402, F401
+from text_recognizer.learning.networks import crnn, fcn, lenet, mlp, resnet  # noqa: E402, F401

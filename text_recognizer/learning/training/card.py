@@ -8,12 +8,19 @@ _PURPOSE = {
     "lines": "Reads one line of Latin handwriting or print from its image: a CRNN trained with CTC.",
     "detector": "Finds the handwritten and printed lines of a page: a fully convolutional network that marks the "
     "core of each line and how far it reaches above and below its baseline.",
+    "characters": "Reads one character from its image: a digit, a capital or a small letter of the English alphabet.",
 }
 _LIMITS = {
     "lines": "English and French hands of today are what it knows best. Historical hands, vertical text, formulas "
     "and scripts other than Latin it does not know. It decides letter by letter: names and numbers deserve a look.",
     "detector": "It learned from pages turned by up to 12 degrees: lines more askew, in circles or "
     "between other lines may be missed. Drawings with letter-like strokes may be taken for lines.",
+    "characters": "It always answers with one of its 62 classes: signs and accented letters it does not know. The size "
+    "of a character is normalised away, so c and C, o, O and 0, s and S, l, I and 1 are easily confused. It answers "
+    "classes about as often as they occur in the text that it learned from: what may be a small letter, a capital or a "
+    "digit is read as a small letter, so capitals and digits are read far worse than small letters (the class mean "
+    "counts them all alike). The characters that it was measured on were cut out of lines by a line recogniser, and "
+    "only those that it was sure of, so that others may be harder.",
 }
 _SOURCES = {
     "iam": "the IAM Handwriting Database (research and other non-commercial use only)",
@@ -21,6 +28,8 @@ _SOURCES = {
     "hooker": "letters of J. D. Hooker (CC BY-SA 4.0, images (c) RBG Kew)",
     "lathrop": "the Lathrop memorials (CC BY 4.0)",
     "poilus": "wills of French soldiers (CC BY 4.0)",
+    "emnist": "EMNIST (public domain)",
+    "fonts": "handwriting fonts under OFL 1.1 and Apache 2.0",
     "synthetic": "synthetic handwriting: text of the Brown corpus (non-commercial) and public-domain English texts in "
     "fonts under OFL 1.1 and Apache 2.0 and in the typefaces of the machine",
 }

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
+from text_recognizer.learning.training.characters import CharacterData
 from text_recognizer.learning.training.choices import NetworkChoice
 from text_recognizer.learning.training.detector import DetectorData
 from text_recognizer.learning.training.lines import LineData
@@ -59,8 +60,25 @@ class DetectorExperiment:
     trainer: Trainer = field(default_factory=Trainer)
 
 
-Experiment = LineExperiment | DetectorExperiment
-_KINDS: dict[str, type[Any]] = {"lines": LineExperiment, "detector": DetectorExperiment}
+@dataclass
+class CharacterExperiment:
+    """Training of a recogniser of single characters."""
+
+    name: str
+    task: str = "characters"
+    seed: int = 0
+    network: NetworkChoice = field(default_factory=lambda: NetworkChoice("lenet"))
+    data: CharacterData = field(default_factory=CharacterData)
+    optimization: Optimization = field(default_factory=Optimization)
+    trainer: Trainer = field(default_factory=Trainer)
+
+
+Experiment = LineExperiment | DetectorExperiment | CharacterExperiment
+_KINDS: dict[str, type[Any]] = {
+    "lines": LineExperiment,
+    "detector": DetectorExperiment,
+    "characters": CharacterExperiment,
+}
 
 
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:

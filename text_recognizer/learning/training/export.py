@@ -19,10 +19,11 @@ from torch import nn
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.folders import whole_folder
-from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.images import CHARACTER_SIZE, NORMALIZATION_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.training.card import model_card
+from text_recognizer.learning.training.class_prior import prior_shift, shift_logits
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
 from text_recognizer.recognition.decoding import softmax
 from text_recognizer.recognition.geometry import LineGeometry
@@ -76,11 +77,16 @@ def _network(experiment: dict[str, Any], state: dict[str, Any], alphabet: Alphab
     if experiment["task"] == "detector":
         network = networks.build(choice["name"], **choice["fields"])
         settings: dict[str, Any] = {"threshold": 0.5}
+    elif experiment["task"] == "characters":
+        network = networks.build(choice["name"], classes=len(alphabet.characters), **choice["fields"])
+        settings = {"alphabet": "".join(alphabet.characters), "size": CHARACTER_SIZE, "temperature": 1.0}
     else:
         network = networks.build(choice["name"], classes=len(alphabet), **choice["fields"])
         geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(network))
         settings = {"alphabet": "".join(alphabet.characters), "geometry": asdict(geometry), "temperature": 1.0}
     network.load_state_dict(weights)
+    if experiment["task"] == "characters":
+        shift_logits(network, prior_shift(experiment["data"]))
     return network.eval(), settings
 
 
@@ -113,15 +119,17 @@ def _write_description(folder: Path, data: dict[str, Any]) -> None:
 
 def _measure(folder: Path, task: str) -> None:
     """Measure the bundle on val and write the scores into bundle.json and the card."""
-    from text_recognizer.learning.evaluation.report import detector_scores, line_scores
+    from text_recognizer.learning.evaluation.report import character_scores, detector_scores, line_scores
 
     data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    data["scores"] = line_scores(folder) if task == "lines" else detector_scores(folder)
+    score = {"lines": line_scores, "detector": detector_scores, "characters": character_scores}[task]
+    data["scores"] = score(folder)
     _write_description(folder, data)
 
 
 def to_onnx(network: nn.Module) -> bytes:
-    """The network as ONNX, batch, height and width free, weights rounded to half precision.
+    """The network as ONNX, batch, height and width free (of networks with a fixed input size only the batch),
+    weights rounded to half precision.
 
     The network's own weights are rounded too, so that it can be compared with the model. The classic
     exporter is used: it writes bidirectional LSTMs as one operator each.
@@ -131,19 +139,26 @@ def to_onnx(network: nn.Module) -> bytes:
             if parameter.numel() >= _HALF_FROM:
                 parameter.copy_(parameter.half().float())
     buffer = io.BytesIO()
+    size = _input_size(network)
+    free = {0: "batch"} if size else {0: "batch", 2: "height", 3: "width"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
-            (torch.rand(2, 1, 64, 128),),
+            (torch.rand(2, 1, *(size or (64, 128))),),
             buffer,  # type: ignore[arg-type]
             dynamo=False,
             input_names=["image"],
             output_names=["output"],
-            dynamic_axes={"image": {0: "batch", 2: "height", 3: "width"}, "output": {0: "batch"}},
+            dynamic_axes={"image": free, "output": {0: "batch"}},
             opset_version=17,
         )
     return _halved(onnx.load_model_from_string(buffer.getvalue())).SerializeToString()
+
+
+def _input_size(network: nn.Module) -> tuple[int, int] | None:
+    """Height and width of the images of a network that takes one size only."""
+    return getattr(network, "input_size", None)
 
 
 def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -168,7 +183,7 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
 def check_parity(network: nn.Module, model: bytes) -> float:
     """Compare the ONNX model with the network at several batches and widths; the largest difference.
 
-    Of probabilities for CTC logits, of core probabilities and of the logarithm of reaches for maps. Raises
+    Of probabilities for logits, of core probabilities and of the logarithm of reaches for maps. Raises
     ValueError where it is not small, or no number.
     """
     import onnxruntime
@@ -177,7 +192,8 @@ def check_parity(network: nn.Module, model: bytes) -> float:
     name = session.get_inputs()[0].name
     worst = 0.0
     for batch, width in ((1, 64), (2, 192), (5, 640), (1, 2048)):
-        images = torch.rand(batch, 1, 64, width, generator=torch.Generator().manual_seed(width))
+        size = _input_size(network) or (64, width)
+        images = torch.rand(batch, 1, *size, generator=torch.Generator().manual_seed(width))
         with torch.inference_mode():
             expected = _comparable(network(images).numpy())
         found = _comparable(session.run(None, {name: images.numpy()})[0])
@@ -194,7 +210,7 @@ def check_parity(network: nn.Module, model: bytes) -> float:
 
 def _comparable(outputs: NDArray[np.float32]) -> NDArray[np.floating]:
     """Outputs on a scale on which a difference means the same everywhere."""
-    if outputs.ndim == 3:
+    if outputs.ndim in (2, 3):
         return softmax(outputs)
     core = 1 / (1 + np.exp(-outputs[:, :1]))
     return np.concatenate([core, np.log1p(outputs[:, 1:])], axis=1)

@@ -20,10 +20,17 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQ
 from lightning.pytorch.loggers import CSVLogger
 
 from text_recognizer.alphabet import Alphabet
-from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION
 from text_recognizer.learning import networks
+from text_recognizer.learning.data.characters import CLASSES
+from text_recognizer.learning.data.checks import warn_if_few
 from text_recognizer.learning.data.locations import runs_dir
-from text_recognizer.learning.training.experiment import DetectorExperiment, Experiment, LineExperiment
+from text_recognizer.learning.training.experiment import (
+    CharacterExperiment,
+    DetectorExperiment,
+    Experiment,
+    LineExperiment,
+)
 from text_recognizer.learning.training.lines import LineDataModule, LineRecognizerModule
 from text_recognizer.learning.training.optimization import moving_average
 from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
@@ -46,6 +53,12 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
         return LineDetectorModule(experiment.network, experiment.optimization), DetectorDataModule(
             experiment.data, fixed=experiment.trainer.overfit_batches > 0
         )
+    if isinstance(experiment, CharacterExperiment):
+        from text_recognizer.learning.training.characters import CharacterDataModule, CharacterRecognizerModule
+
+        names = [source.name for source in experiment.data.val]
+        recognizer = CharacterRecognizerModule(experiment.network, experiment.optimization, names)
+        return recognizer, CharacterDataModule(experiment.data, experiment.seed)
     alphabet = Alphabet()
     module = LineRecognizerModule(
         experiment.network,
@@ -55,7 +68,9 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
         experiment.shortcut_weight,
     )
     geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(module.network))
-    return module, LineDataModule(experiment.data, alphabet, geometry, experiment.seed)
+    lines = LineDataModule(experiment.data, alphabet, geometry, experiment.seed)
+    warn_if_few(len(lines.train), experiment.start_from)
+    return module, lines
 
 
 def train(experiment: Experiment, resume: bool = False) -> Path:
@@ -114,9 +129,10 @@ def _warm_start(bundle: str, module: lightning.LightningModule, data: lightning.
 
 def _describe(folder: Path, experiment: Experiment) -> None:
     """Write down what the run learns, with the alphabet and the normalisation of this moment."""
+    characters = isinstance(experiment, CharacterExperiment)
     described = asdict(experiment) | {
-        "alphabet": "".join(Alphabet().characters),
-        "normalization": NORMALIZATION_VERSION,
+        "alphabet": CLASSES if characters else "".join(Alphabet().characters),
+        "normalization": CHARACTER_VERSION if characters else NORMALIZATION_VERSION,
         "commit": _commit(),
     }
     partial = folder / f".experiment.json.{os.getpid()}"

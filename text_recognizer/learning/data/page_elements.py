@@ -1,0 +1,68 @@
+"""The elements of PAGE XML, and a page of it or of ALTO as it is in the file, in the file's units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+Points = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class XmlLine:
+    """A line as a file has it: where it is in the file, text, outline and baseline in the file's units."""
+
+    identifier: str
+    text: str
+    polygon: Points
+    baseline: Points
+
+
+@dataclass(frozen=True)
+class XmlPage:
+    """A file's page: the name of its image, its width and height in the file's units (0: unknown), its lines."""
+
+    picture: str
+    width: float
+    height: float
+    lines: list[XmlLine]
+
+
+def read_page_elements(root: Element) -> XmlPage:
+    """The page of a PAGE file: lines of all regions in the order of the file, nested regions included.
+
+    Raises ValueError where it has no page, or a coordinate is no number.
+    """
+    page = root.find("Page")
+    if page is None:
+        raise ValueError("a <PcGts> without a <Page>")
+    lines = [
+        XmlLine(
+            line.get("id", str(number)),
+            _unicode(line),
+            _points(line.find("Coords")),
+            _points(line.find("Baseline")),
+        )
+        for number, line in enumerate(page.iter("TextLine"))
+    ]
+    return XmlPage(
+        page.get("imageFilename", ""), float(page.get("imageWidth", "0")), float(page.get("imageHeight", "0")), lines
+    )
+
+
+def _unicode(line: Element) -> str:
+    """The transcription of a line: of several, the one with index 0, or else the first; or that of its words."""
+    several = line.findall("TextEquiv")
+    several.sort(key=lambda equivalent: int(equivalent.get("index") or 0))
+    for equivalent in several[:1]:
+        return equivalent.findtext("Unicode") or equivalent.findtext("PlainText") or ""
+    return " ".join(text for text in map(_unicode, line.findall("Word")) if text)
+
+
+def _points(element: Element | None) -> Points:
+    """Points of PAGE: `points="x,y x,y"`, and before 2013 elements `<Point x="" y=""/>`."""
+    if element is None:
+        return []
+    if "points" in element.attrib:
+        return [(float(x), float(y)) for x, _, y in (pair.partition(",") for pair in element.attrib["points"].split())]
+    return [(float(point.get("x", "0")), float(point.get("y", "0"))) for point in element.findall("Point")]
