@@ -70,6 +70,18 @@ def _synthetic(_: str, seed: int = 1, count: int = 12000, printed_share: float =
     return synthetic_lines(seed, count, printed_share, accented)
 
 
+def _of_characters(version: int) -> Callable[..., LineDataset]:
+    """A loader of lines put together from characters."""
+
+    def load_lines(split: str, seed: int = 1, count: int = 10000) -> LineDataset:
+        # That file takes characters, which may be cut out of lines, so it stands on this one.
+        from text_recognizer.learning.data.emnist_lines import emnist_lines
+
+        return emnist_lines(split, version, seed, count)
+
+    return load_lines
+
+
 def _stacked(name: str) -> Callable[..., ParagraphDataset]:
     """A loader of paragraphs stacked from the lines of another dataset, split by split."""
 
@@ -136,6 +148,14 @@ def _lines() -> list[Description]:
         Description("iam", "lines", "IAM: English, 500 writers", *_IAM, _IAM_SPLITS, iam_lines, files=(_IAM_LINES,)),
         *cut,
         Description("synthetic", "lines", "lines set in fonts", *_MADE, (), _synthetic, options, _MADE_OF),
+        Description(
+            "emnist-lines", "lines", "sentences of EMNIST's characters, or of IAM's and fonts'", *_MADE,
+            ("train", "val"), _of_characters(1), ("seed", "count"), _MADE_OF,
+        ),
+        Description(
+            "emnist-lines-2", "lines", "the same, more like writing", *_MADE, ("train", "val"), _of_characters(2),
+            ("seed", "count"), _MADE_OF,
+        ),
         Description(
             "folder", "lines", "corrected lines, from `feedback export`", "your own", "`path` names it", splits,
             lambda split, path="": folder_lines(path, split), ("path",),
