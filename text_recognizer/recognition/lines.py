@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
-from text_recognizer.recognition.bundle import BundleError, Session, load_bundle
+from text_recognizer.recognition.bundle import BundleError, load_bundle
 from text_recognizer.recognition.decoding import DecodedCharacter, greedy, softmax
+from text_recognizer.recognition.ensemble import open_session
 from text_recognizer.recognition.geometry import LineGeometry
 
 
@@ -37,7 +38,7 @@ class ReadLine:
 
 
 class LineTextRecognizer:
-    """Reads crops of single lines with a "lines" bundle."""
+    """Reads crops of single lines with a "lines" bundle, of one network or of several that read together."""
 
     def __init__(self, bundle: str | os.PathLike[str] = "lines", threads: int | None = None) -> None:
         self.bundle = load_bundle(bundle, "lines", NORMALIZATION_VERSION)
@@ -48,7 +49,7 @@ class LineTextRecognizer:
             self.temperature = float(settings.get("temperature", 1.0))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{self.bundle.folder / 'bundle.json'} lacks settings for lines: {error!r}") from error
-        self.session = Session(self.bundle, threads)
+        self.session = open_session(self.bundle, threads)
 
     def read(self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[ReadLine]:
         """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given."""

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 _PURPOSE = {
-    "lines": "Reads one line of Latin handwriting or print from its image: a CRNN trained with CTC.",
+    "lines": "Reads one line of Latin handwriting or print from its image: {network} trained with CTC.",
     "detector": "Finds the handwritten and printed lines of a page: a fully convolutional network that marks the "
     "core of each line and how far it reaches above and below its baseline.",
     "characters": "Reads one character from its image: a digit, a capital or a small letter of the English alphabet.",
+}
+_NETWORKS = {
+    "crnn": "a CRNN",
+    "line-cnn": "a convolutional network that sees two characters at a time",
+    "line-windows": "a convolutional network moved along the line,",
+    "line-cnn-lstm": "a convolutional network and an LSTM",
+    "ensemble": "several networks",
 }
 _LIMITS = {
     "lines": "English and French hands of today are what it knows best. Historical hands, vertical text, formulas "
@@ -51,13 +58,14 @@ def _terms(data: dict[str, Any]) -> str:
 def model_card(data: dict[str, Any]) -> str:
     """The card as Markdown, from the content of bundle.json."""
     task, provenance = data["task"], data["provenance"]
+    network = provenance["experiment"]["network"]["name"]
     parts = [
         f"# Model card: {data['name']} {data['version']}",
-        _PURPOSE[task],
+        _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}")),
         "## Scores",
         _scores(data["scores"]),
         "## Training",
-        f"Experiment `{provenance['experiment']['name']}` ({provenance['experiment']['network']['name']}, "
+        f"Experiment `{provenance['experiment']['name']}` ({network}, "
         f"{provenance['parameters'] / 1e6:.2f} million parameters), {provenance['epochs']} epochs, "
         f"{provenance['steps']} steps, exported {provenance['exported']}. The experiment is kept in `bundle.json`.",
         "## Limits",

@@ -43,7 +43,7 @@ def export_run(run: Path, output: Path, version: str, measure: bool = True) -> P
     if not checkpoint.is_file() or not config.is_file():
         raise FileNotFoundError(f"{run} is no training run with a checkpoint, nor is {folder}")
     experiment = json.loads(config.read_text(encoding="utf-8"))
-    _refuse_other_folders(output)
+    refuse_other_folders(output)
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     alphabet = Alphabet(experiment.pop("alphabet", CHARACTERS))
     normalization = experiment.pop("normalization", NORMALIZATION_VERSION)
@@ -60,11 +60,11 @@ def export_run(run: Path, output: Path, version: str, measure: bool = True) -> P
     with whole_folder(output, replace=True) as partial:
         write_bundle(partial, network, identity, settings, provenance)
         if measure:
-            _measure(partial, experiment["task"])
+            measure_bundle(partial, experiment["task"])
     return output
 
 
-def _refuse_other_folders(output: Path) -> None:
+def refuse_other_folders(output: Path) -> None:
     """Exporting replaces a bundle, but nothing else."""
     if output.exists() and not (output / "bundle.json").is_file() and (output.is_file() or any(output.iterdir())):
         raise FileExistsError(f"{output} holds something that is no model bundle: name another folder")
@@ -108,23 +108,24 @@ def write_bundle(
         "scores": {},
         "provenance": provenance,
     }
-    _write_description(folder, data)
+    write_description(folder, data)
 
 
-def _write_description(folder: Path, data: dict[str, Any]) -> None:
+def write_description(folder: Path, data: dict[str, Any]) -> None:
+    """Write bundle.json and the model card."""
     text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
     (folder / "bundle.json").write_text(text, encoding="utf-8")
     (folder / "README.md").write_text(model_card(data), encoding="utf-8")
 
 
-def _measure(folder: Path, task: str) -> None:
+def measure_bundle(folder: Path, task: str) -> None:
     """Measure the bundle on val and write the scores into bundle.json and the card."""
     from text_recognizer.learning.evaluation.report import character_scores, detector_scores, line_scores
 
     data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     score = {"lines": line_scores, "detector": detector_scores, "characters": character_scores}[task]
     data["scores"] = score(folder)
-    _write_description(folder, data)
+    write_description(folder, data)
 
 
 def to_onnx(network: nn.Module) -> bytes:

@@ -1,0 +1,71 @@
+"""Several line bundles as one: a folder that holds them, and says how they are averaged."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from text_recognizer.folders import whole_folder
+from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.learning.training.export import measure_bundle, refuse_other_folders, write_description
+from text_recognizer.recognition.bundle import FORMAT_VERSION, Bundle, find_bundle, load_bundle
+from text_recognizer.recognition.ensemble import ensemble_settings
+
+
+def write_ensemble(
+    bundles: Sequence[str | Path], output: Path, weights: Sequence[float] = (), version: str = "1", measure: bool = True
+) -> Path:
+    """Write the bundle of an ensemble of line bundles to `output`, measured on val where asked.
+
+    bundles: shipped names or folders; the first one's frames are the ensemble's. weights: of their posteriors, equal
+    by default. The bundle appears whole or not at all. Raises BundleError where the members do not fit together,
+    ValueError for fewer than two or for bad weights, FileExistsError where `output` is something else.
+    """
+    if len(bundles) < 2:
+        raise ValueError("an ensemble has two members or more")
+    shares = list(weights) or [1.0] * len(bundles)
+    if len(shares) != len(bundles) or min(shares) <= 0:
+        raise ValueError(f"{len(bundles)} members need {len(bundles)} weights above zero, not {shares}")
+    members = [load_bundle(find_bundle(bundle), "lines", NORMALIZATION_VERSION) for bundle in bundles]
+    names = [f"member-{number}-{member.name}" for number, member in enumerate(members, start=1)]
+    settings = ensemble_settings(members, names, shares)
+    refuse_other_folders(output)
+    with whole_folder(output, replace=True) as partial:
+        for member, name in zip(members, names, strict=True):
+            shutil.copytree(member.folder, partial / name)
+        write_description(partial, _description(output.name, version, members, settings))
+        if measure:
+            measure_bundle(partial, "lines")
+    return output
+
+
+def _description(name: str, version: str, members: Sequence[Bundle], settings: dict[str, Any]) -> dict[str, Any]:
+    """The content of bundle.json; the hash is that of the members' hashes, one after the other."""
+    sources = [source for member in members for source in member.provenance["experiment"]["data"]["train"]]
+    experiment = {
+        "name": name,
+        "network": {"name": "ensemble", "members": [member.identity for member in members]},
+        "data": {"train": sources},
+    }
+    provenance = {
+        "experiment": experiment,
+        "parameters": sum(member.provenance["parameters"] for member in members),
+        "epochs": sum(member.provenance["epochs"] for member in members),
+        "steps": sum(member.provenance["steps"] for member in members),
+        "exported": datetime.date.today().isoformat(),
+    }
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "task": "lines",
+        "version": version,
+        "normalization": NORMALIZATION_VERSION,
+        "sha256": hashlib.sha256("".join(member.sha256 for member in members).encode()).hexdigest(),
+        "settings": settings,
+        "scores": {},
+        "provenance": provenance,
+    }
