@@ -5,10 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import SAMPLES
 from PIL import Image
 from typer.testing import CliRunner
 
-from conftest import SAMPLES
 from text_recognizer import TextRecognizer
 from text_recognizer.cli.main import app
 from text_recognizer.learning.training.ensemble import write_ensemble
@@ -61,7 +61,7 @@ def test_the_command_writes_it_with_a_card(tmp_path):
     ("bundles", "weights"), [(["lines"], []), (["lines", "lines"], [1.0]), (["lines"] * 2, [1, 0])]
 )
 def test_what_is_no_ensemble_is_refused(tmp_path, bundles, weights):
-    with pytest.raises(ValueError, match="ensemble|weights"):
+    with pytest.raises(ValueError, match=r"ensemble|weights"):
         write_ensemble(bundles, tmp_path / "none", weights, measure=False)
     assert not (tmp_path / "none").exists()
 
@@ -72,7 +72,7 @@ def test_members_must_fit_together(tmp_path):
     described = json.loads((other / "bundle.json").read_text(encoding="utf-8"))
     described["settings"]["alphabet"] = described["settings"]["alphabet"].replace("q", "ŵ")
     (other / "bundle.json").write_text(json.dumps(described), encoding="utf-8")
-    with pytest.raises(BundleError, match="another alphabet.*qŵ"):
+    with pytest.raises(BundleError, match=r"another alphabet.*qŵ"):
         write_ensemble(["lines", other], tmp_path / "both", measure=False)
 
 

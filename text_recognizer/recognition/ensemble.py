@@ -90,7 +90,9 @@ def laid_onto(first: Posteriors, other: Posteriors) -> Posteriors:
     places = np.clip(np.arange(frames)[:, None] + offsets, 0, frames - 1)  # (T, O)
     said = np.stack([np.einsum("btk,btk->bt", first, other[:, places[:, k]]) for k in range(len(offsets))], axis=2)
     cost = -np.log(np.maximum(said, _FLOOR)).astype(np.float32)  # (B, T, O)
-    skipped = _STEP_COST - np.log(np.maximum(other[..., 0], _FLOOR)).astype(np.float32)  # (B, T): blank frames cost nothing more
+    skipped = _STEP_COST - np.log(np.maximum(other[..., 0], _FLOOR)).astype(
+        np.float32
+    )  # (B, T): blank frames cost nothing more
     chosen = _cheapest_path(cost, skipped, places)
     return other[np.arange(batch)[:, None], places[np.arange(frames), chosen]]
 

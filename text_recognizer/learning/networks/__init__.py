@@ -43,9 +43,27 @@ def build(name: str, **fields: Any) -> nn.Module:
         raise ValueError(f"network {name!r}: {error}") from error
 
 
+def config_of(name: str) -> type:
+    """The dataclass that describes network `name`. Raises ValueError for an unknown name."""
+    if name not in _REGISTRY:
+        raise ValueError(f"unknown network {name!r}; there are: {', '.join(names())}")
+    return _REGISTRY[name][1]
+
+
 def columns_per_frame(network: nn.Module) -> int:
     """Input columns that each CTC frame of a line network stands for."""
     return int(network.columns_per_frame)  # type: ignore[arg-type]
 
 
-from text_recognizer.learning.networks import crnn, fcn, lenet, mlp, resnet  # noqa: E402, F401
+from text_recognizer.learning.networks import (  # noqa: E402, F401
+    crnn,
+    fcn,
+    lenet,
+    line_cnn,
+    line_cnn_lstm,
+    line_cnn_transformer,
+    line_windows,
+    mlp,
+    resnet,
+    resnet_transformer,
+)

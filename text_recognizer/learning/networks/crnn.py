@@ -57,6 +57,18 @@ class ResidualBlock(nn.Module):
         return torch.relu(x + self.second(self.first(x)))
 
 
+def convolutions(stem: int, channels: list[int], blocks: list[int]) -> nn.Sequential:
+    """The CNN: (B, 1, H, W) -> (B, C, H / 16, W / 8) for three stages, rounded up."""
+    stages: list[nn.Module] = [convolution(1, stem, 2)]
+    width = stem
+    for stage, (wider, count) in enumerate(zip(channels, blocks, strict=True)):
+        last = stage == len(channels) - 1
+        stages.append(convolution(width, wider, (2, 1) if last else 2))
+        stages.extend(ResidualBlock(wider) for _ in range(count))
+        width = wider
+    return nn.Sequential(*stages)
+
+
 @register("crnn", CRNNConfig)
 class CRNN(nn.Module):
     """A line image to CTC logits; see the module's docstring."""
@@ -64,14 +76,8 @@ class CRNN(nn.Module):
     def __init__(self, config: CRNNConfig) -> None:
         super().__init__()
         self.config = config
-        stages: list[nn.Module] = [convolution(1, config.stem, 2)]
-        width = config.stem
-        for stage, (channels, blocks) in enumerate(zip(config.channels, config.blocks, strict=True)):
-            last = stage == len(config.channels) - 1
-            stages.append(convolution(width, channels, (2, 1) if last else 2))
-            stages.extend(ResidualBlock(channels) for _ in range(blocks))
-            width = channels
-        self.cnn = nn.Sequential(*stages)
+        self.cnn = convolutions(config.stem, config.channels, config.blocks)
+        width = config.channels[-1]
         self.stride = 2 ** len(config.channels)  # input columns a step of the LSTM
         self.lstm = nn.LSTM(
             width,
