@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,15 @@ def tiny_data(bare_data) -> Path:
     _write_lines(bare_data / "iam")
     write_pages(bare_data / "copiste")
     return bare_data
+
+
+@pytest.fixture(scope="module")
+def line_cache(tmp_path_factory) -> Iterator[Path]:
+    """A data folder with "IAM" lines for all tests of a module, and a cache of their own: its folder."""
+    folder = tmp_path_factory.mktemp("training")
+    with pytest.MonkeyPatch.context() as patch:
+        _write_lines(fonts_and_text(folder, patch) / "iam")
+        yield folder / "cache"
 
 
 def _write_lines(folder: Path) -> None:

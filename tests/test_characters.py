@@ -33,6 +33,7 @@ TINY = [
     "{name: emnist-digits, optional: true}]",
     "--data.batch=32",
     "--data.workers=0",
+    "--trainer.tracker=none",
 ]
 
 

@@ -155,7 +155,7 @@ def test_a_label_outside_the_alphabet_is_named_with_file_and_line(bare_data, cap
     before = len(rows) - 1
     assert sum(len(iam_lines(split)) for split in ("train", "val", "test")) == before - 1
     assert "lines.tsv, line 3: 'π' (U+03C0)" in caplog.text
-    assert "alphabet.py" in caplog.text
+    assert "--extend-alphabet" in caplog.text
     caplog.clear()
     iam_lines("train")
     assert not caplog.text  # once, when the dataset is prepared

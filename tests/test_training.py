@@ -24,6 +24,7 @@ TINY_LINES = [
     "--data.columns=3000",
     "--data.workers=0",
     "--trainer.precision=32-true",
+    "--trainer.tracker=none",
 ]
 TINY_DETECTOR = [
     "--network.fields={stem: 4, channels: [4, 4, 4, 4], blocks: [1, 1, 1, 1], top: 4}",
@@ -35,6 +36,7 @@ TINY_DETECTOR = [
     "--data.batch=2",
     "--data.workers=0",
     "--trainer.precision=32-true",
+    "--trainer.tracker=none",
 ]
 
 

@@ -31,5 +31,5 @@ def explained(extra: str = "train") -> Iterator[None]:
         complain(error)
         raise typer.Exit(BAD_INPUT) from error
     except KeyboardInterrupt as error:
-        complain("interrupted")
+        complain(str(error) or "interrupted")
         raise typer.Exit(130) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.distributed as distributed
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
@@ -61,6 +62,13 @@ class MixedLines(Dataset[LineItem]):
         return image[:, :columns], label, columns
 
 
+def shard(count: int) -> tuple[int, int, int]:
+    """Start, stop and step of what this process takes of `count` items: all, unless several train together."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), count, distributed.get_world_size()
+    return 0, count, 1
+
+
 class WidthBatches(Sampler[list[tuple[int, int]]]):
     """Batches of lines with similar widths, in a new random order every epoch.
 
@@ -69,6 +77,9 @@ class WidthBatches(Sampler[list[tuple[int, int]]]):
     kernels, which on a CPU doubles the time of a step.
     per_epoch: lines of each part drawn per epoch (a part with fewer lines gives all of its own).
     fill: complete the last batch of each width with lines drawn again, so that shapes stay few.
+
+    Processes that train together take turns: each step sees as many different batches as there are processes, of about
+    as many columns each, and all take as many steps (where `fill` is set).
     """
 
     def __init__(
@@ -84,12 +95,17 @@ class WidthBatches(Sampler[list[tuple[int, int]]]):
         self.epoch, self.done = epoch, done
 
     def __len__(self) -> int:
-        """Batches an epoch: constant, as the learning rate schedule counts on it."""
-        return self._count
+        """Batches an epoch of this process: constant, as the learning rate schedule counts on it."""
+        return len(self._mine())
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         batches = self._batches(self.epoch)
-        yield from (batches[number % len(batches)] for number in range(self.done, self._count))
+        yield from (batches[number % len(batches)] for number in self._mine()[self.done :])
+
+    def _mine(self) -> range:
+        """The numbers of the batches of this process."""
+        start, count, step = shard(self._count)
+        return range(start, -(-count // step) * step if self.fill else count, step)
 
     def _batches(self, epoch: int) -> list[list[tuple[int, int]]]:
         rng = np.random.default_rng([self.seed, epoch])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from text_recognizer.alphabet import Alphabet
 
@@ -11,11 +14,27 @@ FEW_LINES = 50
 
 _NAMED = 3  # so many of the lines left out for one reason are named
 _OUTSIDE = (
-    "characters outside the alphabet (correct the labels, or add the characters to text_recognizer/alphabet.py and "
-    "train from scratch)"
+    "characters outside the alphabet (correct the labels, or train with --extend-alphabet: a line recogniser then "
+    "learns them too)"
 )
+_any_alphabet: ContextVar[bool] = ContextVar("any_alphabet", default=False)
 # Warnings of a library: a program that configures no logging prints them as plain lines on stderr.
 _log = logging.getLogger(__name__)
+
+
+@contextmanager
+def any_alphabet() -> Iterator[None]:
+    """Within it, datasets keep lines with whatever characters: the alphabet is made to fit them, not they to it."""
+    token = _any_alphabet.set(True)
+    try:
+        yield
+    finally:
+        _any_alphabet.reset(token)
+
+
+def keeps_any_character() -> bool:
+    """Whether datasets keep lines with characters outside the alphabet."""
+    return _any_alphabet.get()
 
 
 class LeftOut:
@@ -31,7 +50,7 @@ class LeftOut:
 
     def unknown(self, text: str, alphabet: Alphabet, where: str) -> bool:
         """Whether the text has characters outside the alphabet; if so, the line is counted and they are named."""
-        missing = alphabet.missing(text)
+        missing = "" if keeps_any_character() else alphabet.missing(text)
         if missing:
             signs = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing)
             self.add(_OUTSIDE, f"{where}: {signs}")

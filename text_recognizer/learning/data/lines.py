@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from rich.progress import track
 
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
-from text_recognizer.learning.data.checks import LeftOut
+from text_recognizer.learning.data.checks import LeftOut, keeps_any_character
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class LineDataset(Sequence[tuple[NDArray[np.uint8], LineLabel]]):
         image = np.ascontiguousarray(self._pixels[end - self.widths[index] : end].T)
         return image, self.labels[index]
 
+    def only(self, indices: Sequence[int]) -> LineDataset:
+        """The lines of some indices, on the same storage."""
+        chosen = copy.copy(self)
+        chosen.labels = [self.labels[index] for index in indices]
+        chosen.widths, chosen._ends = self.widths[list(indices)], self._ends[list(indices)]
+        return chosen
+
 
 def cached_lines(
     cache: Path,
@@ -64,6 +72,8 @@ def cached_lines(
     The folder appears whole or not at all: an interrupted preparation leaves nothing behind to be mistaken
     for a dataset. The key contains the version of the normalisation, so a change of it makes a new one.
     """
+    if left_out is not None and keeps_any_character():
+        key += "-any-alphabet"
     folder = cache / f"{key}-normalization{NORMALIZATION_VERSION}"
     if not (folder / "index.json").exists():
         with whole_folder(folder) as partial:

@@ -16,11 +16,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.augmentation import CharacterAugmentation
+from text_recognizer.learning.data.batches import shard
 from text_recognizer.learning.data.characters import CLASSES, CharacterDataset, CharacterSource, character_dataset
 from text_recognizer.learning.evaluation.characters import accuracies, confusion
-from text_recognizer.learning.training.choices import NetworkChoice, one_thread
+from text_recognizer.learning.training.choices import NetworkChoice, Sample, one_thread
 from text_recognizer.learning.training.class_prior import class_shares
 from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
+from text_recognizer.learning.training.ranks import gathered
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class BalancedOrder(Sampler[int]):
     """Characters drawn with replacement from each part, rare classes more often than they occur.
 
     per_part: characters drawn from each part per epoch. Another order every epoch, the same for the same seed.
+    Processes that train together share it out.
     """
 
     def __init__(self, parts: list[CharacterDataset], per_part: list[int], balance: float, seed: int = 0) -> None:
@@ -76,7 +79,7 @@ class BalancedOrder(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return sum(self.per_part)
+        return len(range(*shard(sum(self.per_part))))
 
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng([self.seed, self.epoch])
@@ -84,7 +87,8 @@ class BalancedOrder(Sampler[int]):
             start + rng.choice(len(shares), count, p=shares)
             for start, shares, count in zip(self.starts, self.shares, self.per_part, strict=True)
         ]
-        yield from rng.permutation(np.concatenate(drawn)).tolist()
+        start, stop, step = shard(sum(self.per_part))
+        yield from rng.permutation(np.concatenate(drawn)).tolist()[start:stop:step]
 
 
 def _shares(labels: NDArray[np.int64], balance: float) -> NDArray[np.float64]:
@@ -123,7 +127,7 @@ class CharacterDataModule(lightning.LightningDataModule):
         return DataLoader(
             characters,
             batch_size=self.data.batch,
-            sampler=order,
+            sampler=order or range(*shard(len(characters))),
             num_workers=self.data.workers,
             collate_fn=collate,
             persistent_workers=self.data.workers > 0,
@@ -180,9 +184,18 @@ class CharacterRecognizerModule(lightning.LightningModule):
         answers = self.network(batch["image"]).argmax(dim=1).cpu().numpy()
         self.confusions[dataloader_idx] += confusion(batch["number"].cpu().numpy(), answers)
 
+    def samples(self, batch: dict[str, Tensor], count: int) -> list[Sample]:
+        """The first characters of a batch with what the network takes them for."""
+        images = batch["image"][:count]
+        answers = self.network(images).argmax(dim=1).tolist()
+        pictures = (255 * (1 - images[:, 0])).to("cpu", torch.uint8).numpy()
+        labels = batch["number"][:count].tolist()
+        return [(p, CLASSES[n], CLASSES[a]) for p, n, a in zip(pictures, labels, answers, strict=True)]
+
     def on_validation_epoch_end(self) -> None:
         """Log the accuracies of each validation source."""
-        for name, counts in zip(self.val_names, self.confusions, strict=True):
+        for name, confusions in zip(self.val_names, self.confusions, strict=True):
+            counts = np.sum(gathered([confusions]), axis=0)
             if counts.sum():
                 for measure, value in accuracies(counts).items():
                     self.log(f"{name}/{measure.replace(' ', '_')}", value, prog_bar=measure == "accuracy")

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+#: An image uint8 (H, W) of a validation set, its label, and what the network makes of it.
+Sample = tuple[NDArray[np.uint8], str, str]
 
 
 def one_thread(_: int) -> None:

@@ -19,7 +19,7 @@ from text_recognizer.learning.data.locations import cache_dir, data_dir
 from text_recognizer.learning.data.page_maps import MapExample, PageAugmentation, PageCrops, cached_pages
 from text_recognizer.learning.data.synthetic import SYNTHETIC_VERSION
 from text_recognizer.learning.data.synthetic_pages import SyntheticPages
-from text_recognizer.learning.training.choices import NetworkChoice, one_thread
+from text_recognizer.learning.training.choices import NetworkChoice, Sample, one_thread
 from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
 
 
@@ -124,7 +124,17 @@ class LineDetectorModule(lightning.LightningModule):
         found = (maps[:, :1] > 0).float() * batch["weight"]
         f1 = 2 * (found * batch["core"]).sum() / (found.sum() + batch["core"].sum()).clamp(min=1)
         for name, value in {"val/core": core, "val/reach": reach, "val/pixel_f1": f1}.items():
-            self.log(name, value, prog_bar=True, batch_size=size)
+            self.log(name, value, prog_bar=True, batch_size=size, sync_dist=True)
+
+    def samples(self, batch: dict[str, Tensor], count: int) -> list[Sample]:
+        """The first views of a batch, beside them the cores that are labelled and those that the network finds, with
+        the share of the view that they cover."""
+        images, core = batch["image"][:count], batch["core"][:count]
+        found = self.network(images)[:, :1].float().sigmoid()
+        large = [nn.functional.interpolate(maps, size=images.shape[2:]) for maps in (core, found)]
+        pictures = (255 * (1 - torch.cat([images, *large], dim=3)[:, 0])).to("cpu", torch.uint8).numpy()
+        shares = [[f"{share:.1%} core" for share in maps.mean((1, 2, 3)).tolist()] for maps in (core, found)]
+        return list(zip(pictures, *shares, strict=True))
 
     def configure_optimizers(self) -> Any:
         """AdamW with warm-up and cosine."""

@@ -9,26 +9,16 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
+from text_recognizer.learning import networks
+from text_recognizer.learning.training.attention import Teaching
+from text_recognizer.learning.training.attention_data import ParagraphData
 from text_recognizer.learning.training.characters import CharacterData
 from text_recognizer.learning.training.choices import NetworkChoice
 from text_recognizer.learning.training.detector import DetectorData
+from text_recognizer.learning.training.fields import assign, check, fields_of, read_overrides, unknown
 from text_recognizer.learning.training.lines import LineData
 from text_recognizer.learning.training.optimization import Optimization
-
-
-@dataclass
-class Trainer:
-    """How long and how to train. precision as Lightning names it, or "auto": bfloat16 where
-    the machine computes with it, else float32; limit: share of the batches of an epoch
-    (1.0 for all); overfit_batches: train on so many batches only, to see that the network can learn them."""
-
-    epochs: int = 20
-    precision: str = "auto"
-    validate_every: int = 1
-    checkpoint_minutes: float = 5.0
-    threads: int = 0
-    limit: float = 1.0
-    overfit_batches: int = 0
+from text_recognizer.learning.training.settings import Trainer
 
 
 @dataclass
@@ -73,19 +63,54 @@ class CharacterExperiment:
     trainer: Trainer = field(default_factory=Trainer)
 
 
-Experiment = LineExperiment | DetectorExperiment | CharacterExperiment
+@dataclass
+class ParagraphExperiment:
+    """Training of a recogniser of whole paragraphs. start_from: a line bundle whose CNN the encoder begins with, or a
+    run whose whole network is trained on. freeze_encoder: train the decoder only."""
+
+    name: str
+    task: str = "paragraphs"
+    seed: int = 0
+    start_from: str = ""
+    freeze_encoder: bool = False
+    network: NetworkChoice = field(default_factory=lambda: NetworkChoice("resnet-transformer"))
+    data: ParagraphData = field(default_factory=ParagraphData)
+    teaching: Teaching = field(default_factory=Teaching)
+    optimization: Optimization = field(default_factory=Optimization)
+    trainer: Trainer = field(default_factory=Trainer)
+
+
+@dataclass
+class AttentionLineExperiment:
+    """Training of a line recogniser that reads by attention; fields as of `ParagraphExperiment`."""
+
+    name: str
+    task: str = "attention-lines"
+    seed: int = 0
+    start_from: str = ""
+    freeze_encoder: bool = False
+    network: NetworkChoice = field(default_factory=lambda: NetworkChoice("line-cnn-transformer"))
+    data: LineData = field(default_factory=LineData)
+    teaching: Teaching = field(default_factory=Teaching)
+    optimization: Optimization = field(default_factory=Optimization)
+    trainer: Trainer = field(default_factory=Trainer)
+
+
+Experiment = LineExperiment | DetectorExperiment | CharacterExperiment | ParagraphExperiment | AttentionLineExperiment
 _KINDS: dict[str, type[Any]] = {
     "lines": LineExperiment,
     "detector": DetectorExperiment,
     "characters": CharacterExperiment,
+    "paragraphs": ParagraphExperiment,
+    "attention-lines": AttentionLineExperiment,
 }
 
 
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
-    """The experiment in a YAML file with overrides such as "--trainer.epochs=3".
+    """The experiment in a YAML file with overrides: "--trainer.epochs=3", or "--epochs 3" as only one section has it.
 
-    Raises ValueError that names the key for an unknown key or a value of the wrong type, and
-    FileNotFoundError for a missing file.
+    Raises ValueError that names the key, and the nearest valid one, for an unknown key or a value of the wrong type,
+    of the network's config too, and FileNotFoundError for a missing file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no experiment at {path}")
@@ -96,12 +121,34 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     task = content.get("task") if isinstance(content, dict) else None
     if task not in _KINDS:
         raise ValueError(f"{path}: `task` must be one of {', '.join(_KINDS)}, not {task!r}")
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--config", action="config")
-    parser.add_class_arguments(_KINDS[task], as_group=False)
+    kind = _KINDS[task]
     try:
-        parsed = parser.parse_args(["--config", str(path), *(overrides or [])])
-    except Exception as error:  # jsonargparse raises its own and argparse's errors
+        check(content, kind)
+        for field_path, value in read_overrides(overrides or [], kind):
+            assign(content, field_path, value)
+        check(content, kind)
+        return _made(content, kind)
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    parsed.pop("config", None)
-    return _KINDS[task](**vars(parser.instantiate_classes(parsed)))
+
+
+def _made(content: dict[str, Any], kind: type[Any]) -> Experiment:
+    """The experiment of a mapping that was checked."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(kind, as_group=False)
+    try:
+        made = kind(**vars(parser.instantiate(parser.parse_object(content))))
+    except Exception as error:  # jsonargparse raises its own and argparse's errors
+        raise ValueError(str(error)) from error
+    _check_network(made.network)
+    return made
+
+
+def _check_network(choice: NetworkChoice) -> None:
+    """Check the fields of a network against its config; the number of classes follows from the task."""
+    config = networks.config_of(choice.name)
+    known = [name for name in fields_of(config) if name != "classes"]
+    for name in choice.fields:
+        if name not in known:
+            raise unknown(f"network.fields.{name}", [f"network.fields.{field}" for field in known])
+    check(choice.fields, config, "network.fields")

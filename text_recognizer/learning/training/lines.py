@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import lightning
 import torch
@@ -14,11 +14,13 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.augmentation import LineAugmentation
 from text_recognizer.learning.data.batches import Collate, LineBatch, MixedLines, WidthBatches
-from text_recognizer.learning.data.sources import LineSource, line_dataset
+from text_recognizer.learning.data.sources import LineSource
 from text_recognizer.learning.evaluation.error_rates import error_rates
 from text_recognizer.learning.networks.crnn import CRNN
-from text_recognizer.learning.training.choices import NetworkChoice, one_thread
+from text_recognizer.learning.training.alphabets import lines_within
+from text_recognizer.learning.training.choices import NetworkChoice, Sample, one_thread
 from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
+from text_recognizer.learning.training.ranks import gathered
 from text_recognizer.recognition.decoding import greedy, softmax
 from text_recognizer.recognition.geometry import LineGeometry
 
@@ -29,6 +31,7 @@ class LineData:
 
     train: sources with the lines drawn from each per epoch. val: sources measured after an epoch.
     columns: image columns in a batch (16 lines of 900). workers: processes that load and augment.
+    extend_alphabet: learn the characters of the training labels that the alphabet lacks, too.
     """
 
     train: list[LineSource] = field(default_factory=lambda: [LineSource("iam-train")])
@@ -36,6 +39,7 @@ class LineData:
     augmentation: LineAugmentation = field(default_factory=LineAugmentation)
     columns: int = 14400
     workers: int = 1
+    extend_alphabet: bool = False
 
 
 class LineDataModule(lightning.LightningDataModule):
@@ -45,8 +49,12 @@ class LineDataModule(lightning.LightningDataModule):
         super().__init__()
         self.data = data
         self.collate = Collate(alphabet, geometry)
-        self.train = MixedLines([line_dataset(source) for source in data.train], data.augmentation)
-        self.val = [MixedLines([line_dataset(source)]) for source in data.val]
+        train, val = (
+            [lines_within(source, alphabet, data.extend_alphabet) for source in sources]
+            for sources in (data.train, data.val)
+        )
+        self.train = MixedLines(train, data.augmentation)
+        self.val = [MixedLines([part]) for part in val]
         per_epoch = [source.lines or len(part) for source, part in zip(data.train, self.train.parts, strict=True)]
         self.order = WidthBatches(self.train, data.columns, geometry.margin, per_epoch, seed)
 
@@ -100,11 +108,15 @@ class LineRecognizerModule(lightning.LightningModule):
             order.start_at(self.current_epoch)
 
     def training_step(self, batch: LineBatch, _: int) -> Tensor:
-        """CTC loss of the LSTM head, and of the shortcut head with a small weight."""
-        logits, shortcut = cast(CRNN, self.network).forward_with_shortcut(batch.images)
-        loss = ctc_loss(logits, batch)
+        """CTC loss, and with a small weight that of the shortcut head where the network has one."""
+        if not isinstance(self.network, CRNN):
+            return self._logged(ctc_loss(self.network(batch.images), batch), batch)
+        logits, shortcut = self.network.forward_with_shortcut(batch.images)
+        return self._logged(ctc_loss(logits, batch), batch) + self.shortcut_weight * ctc_loss(shortcut, batch)
+
+    def _logged(self, loss: Tensor, batch: LineBatch) -> Tensor:
         self.log("train/ctc", loss, prog_bar=True, batch_size=len(batch.labels))
-        return loss + self.shortcut_weight * ctc_loss(shortcut, batch)
+        return loss
 
     def on_validation_epoch_start(self) -> None:
         """Forget the readings of the last validation."""
@@ -112,16 +124,28 @@ class LineRecognizerModule(lightning.LightningModule):
 
     def validation_step(self, batch: LineBatch, _: int, dataloader_idx: int = 0) -> None:
         """Greedy readings of a batch."""
-        logits = self.network(batch.images).float()
-        for row, label in enumerate(batch.labels):
-            probabilities = softmax(logits[row, : batch.frames[row]].cpu().numpy())
-            text = self.alphabet.decode([character.number for character in greedy(probabilities)])
-            self.readings[dataloader_idx].append((text, label.text))
+        texts = self._texts(batch)
+        self.readings[dataloader_idx] += [(text, label.text) for text, label in zip(texts, batch.labels, strict=True)]
+
+    def samples(self, batch: LineBatch, count: int) -> list[Sample]:
+        """The first lines of a batch, dark on light, with what the network reads."""
+        pictures = (255 * (1 - batch.images[:count, 0])).to("cpu", torch.uint8).numpy()
+        texts = self._texts(batch, count)
+        return [
+            (image, batch.labels[row].text, text.strip())
+            for row, (image, text) in enumerate(zip(pictures, texts, strict=True))
+        ]
+
+    def _texts(self, batch: LineBatch, count: int | None = None) -> list[str]:
+        """Greedy readings of a batch, or of its first lines."""
+        logits = self.network(batch.images[:count]).float()
+        rows = [softmax(row[:frames].cpu().numpy()) for row, frames in zip(logits, batch.frames[:count], strict=True)]
+        return [self.alphabet.decode([found.number for found in greedy(probabilities)]) for probabilities in rows]
 
     def on_validation_epoch_end(self) -> None:
         """Log CER and WER of each validation source."""
-        for name, pairs in zip(self.val_names, self.readings, strict=True):
-            if pairs:
+        for name, readings in zip(self.val_names, self.readings, strict=True):
+            if pairs := gathered(readings):
                 rates = error_rates([text for text, _ in pairs], [reference for _, reference in pairs])
                 self.log(f"{name}/cer", rates.cer, prog_bar=True)
                 self.log(f"{name}/wer", rates.wer)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import json
-import logging
 import os
-import subprocess
-import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar, WeightAveraging
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import Callback
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION
@@ -25,14 +20,24 @@ from text_recognizer.learning import networks
 from text_recognizer.learning.data.characters import CLASSES
 from text_recognizer.learning.data.checks import warn_if_few
 from text_recognizer.learning.data.locations import runs_dir
+from text_recognizer.learning.training.alphabets import line_alphabet
+from text_recognizer.learning.training.attention_data import ParagraphDataModule
+from text_recognizer.learning.training.attention_run import begin_with, build_attention
+from text_recognizer.learning.training.callbacks import StoppedByUserError
 from text_recognizer.learning.training.experiment import (
+    AttentionLineExperiment,
     CharacterExperiment,
     DetectorExperiment,
     Experiment,
     LineExperiment,
+    ParagraphExperiment,
 )
 from text_recognizer.learning.training.lines import LineDataModule, LineRecognizerModule
-from text_recognizer.learning.training.optimization import moving_average
+from text_recognizer.learning.training.machine import keep_memory, quiet
+from text_recognizer.learning.training.provenance import commit, data_versions, environment
+from text_recognizer.learning.training.ranks import first, rank
+from text_recognizer.learning.training.tracking import Tracker, make_tracker
+from text_recognizer.learning.training.trainer import make_trainer
 from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
 from text_recognizer.recognition.bundle import find_bundle
 from text_recognizer.recognition.geometry import LineGeometry
@@ -59,7 +64,9 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
         names = [source.name for source in experiment.data.val]
         recognizer = CharacterRecognizerModule(experiment.network, experiment.optimization, names)
         return recognizer, CharacterDataModule(experiment.data, experiment.seed)
-    alphabet = Alphabet()
+    if isinstance(experiment, ParagraphExperiment | AttentionLineExperiment):
+        return build_attention(experiment)
+    alphabet = line_alphabet(experiment.data.train, experiment.start_from, experiment.data.extend_alphabet)
     module = LineRecognizerModule(
         experiment.network,
         alphabet,
@@ -73,34 +80,62 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
     return module, lines
 
 
-def train(experiment: Experiment, resume: bool = False) -> Path:
+def train(experiment: Experiment, resume: bool = False, callbacks: Sequence[Callback] = ()) -> Path:
     """Train to the end of the experiment's epochs and return the folder of the run.
 
-    resume: go on from the run's last checkpoint. Raises FileExistsError where the run exists already and
-    `resume` is not set, so that nothing is overwritten by accident, FileNotFoundError where there is nothing
-    to resume or data are missing, and ValueError where the checkpoint is of another network.
+    resume: go on from the run's last checkpoint. callbacks: beside the usual ones. Raises FileExistsError where the run
+    exists already and `resume` is not set, so that nothing is overwritten by accident, FileNotFoundError where there is
+    nothing to resume or data are missing, ValueError where the checkpoint is of another network or the loss is no
+    number any more, OSError where a checkpoint cannot be written, and KeyboardInterrupt, with how to go on, after
+    Ctrl-C.
     """
     folder = run_dir(experiment)
     last = folder / "last.ckpt"
-    if last.exists() and not resume:
-        raise FileExistsError(f"{folder} holds a run already: go on with --resume, or give it another --name")
-    if resume and not last.exists():
-        raise FileNotFoundError(f"{folder} holds no checkpoint to resume from")
-    _quiet()
-    _keep_memory()
-    if experiment.trainer.threads:
-        torch.set_num_threads(experiment.trainer.threads)
-    lightning.seed_everything(experiment.seed, workers=True, verbose=False)
+    _check(experiment, last, resume)
+    prepare(experiment)
     module, data = build(experiment)
     if resume:
         _go_on(last, experiment, module, data)
-    elif isinstance(experiment, LineExperiment) and experiment.start_from:
-        _warm_start(experiment.start_from, module, data)
-    folder.mkdir(parents=True, exist_ok=True)
-    _describe(folder, experiment)
-    trainer = lightning.Trainer(default_root_dir=folder, **_trainer_arguments(experiment, folder))
-    trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None, weights_only=False)
+    else:
+        _begin(experiment, module, data)
+    if not first():  # after the weights are made: the same ones everywhere, but other random numbers
+        lightning.seed_everything(experiment.seed + 1000 * rank(), workers=True, verbose=False)
+    tracker = make_tracker(experiment.trainer.tracker, experiment.task, experiment.name, folder)
+    if first():
+        folder.mkdir(parents=True, exist_ok=True)
+        _describe(folder, experiment, module, data, tracker)
+    trainer = make_trainer(experiment, folder, tracker, callbacks)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None, weights_only=False)
+    except StoppedByUserError as error:
+        raise KeyboardInterrupt(
+            f"stopped, with a checkpoint in {last}: go on with the same command and --resume"
+        ) from error
+    except SystemExit as error:  # what Lightning makes of Ctrl-C
+        raise KeyboardInterrupt("stopped at once, without a new checkpoint") from error
     return folder
+
+
+def _check(experiment: Experiment, last: Path, resume: bool) -> None:
+    """What can be known before data are loaded; errors as of `train`."""
+    if last.exists() and not resume:
+        raise FileExistsError(f"{last.parent} holds a run already: go on with --resume, or give it another --name")
+    if resume and not last.exists():
+        raise FileNotFoundError(f"{last.parent} holds no checkpoint to resume from")
+    attention = isinstance(experiment, ParagraphExperiment | AttentionLineExperiment)
+    if attention and experiment.trainer.devices * experiment.trainer.nodes > 1:
+        raise ValueError("attention is learned by one process: trainer.devices and trainer.nodes must be 1")
+    if attention and getattr(experiment.data, "extend_alphabet", False):
+        raise ValueError("the alphabet can be extended in experiments of task lines only")
+
+
+def prepare(experiment: Experiment) -> None:
+    """Make this process ready to train: quiet, its memory kept, its threads and random numbers set."""
+    quiet()
+    keep_memory()
+    if experiment.trainer.threads:
+        torch.set_num_threads(experiment.trainer.threads)
+    lightning.seed_everything(experiment.seed, workers=True, verbose=False)
 
 
 def _go_on(
@@ -113,96 +148,61 @@ def _go_on(
     except RuntimeError as error:
         raise ValueError(f"{last} is of another network than the experiment's: {error}") from error
     lightning.seed_everything(experiment.seed + int(state["global_step"]), workers=True, verbose=False)
-    if isinstance(data, LineDataModule):
+    if isinstance(data, LineDataModule | ParagraphDataModule):
         loops = state["loops"]["fit_loop"]
         done = int(loops["epoch_loop.batch_progress"]["current"]["ready"])
-        data.order.start_at(int(loops["epoch_progress"]["total"]["processed"]), done % len(data.order))
+        # Batches are shared out among processes, which do not yet know of each other here.
+        share = -(-len(data.order) // (experiment.trainer.devices * experiment.trainer.nodes))
+        data.order.start_at(int(loops["epoch_progress"]["total"]["processed"]), done % share)
+
+
+def _begin(experiment: Experiment, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
+    """Begin with the weights that the experiment names, if any."""
+    if isinstance(experiment, LineExperiment) and experiment.start_from:
+        _warm_start(experiment.start_from, module, data)
+    elif isinstance(experiment, ParagraphExperiment | AttentionLineExperiment) and experiment.start_from:
+        begin_with(experiment.start_from, module, data)
 
 
 def _warm_start(bundle: str, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
     """Begin with the weights of a bundle, batch normalisation measured on this run's own batches."""
     network = module.network
-    load_bundle_weights(network, find_bundle(bundle))  # type: ignore[arg-type]
+    load_bundle_weights(network, find_bundle(bundle), module.alphabet)  # type: ignore[arg-type]
     batches = itertools.islice(data.train_dataloader(), _CALIBRATION_BATCHES)
     calibrate(network, (batch.images for batch in batches))  # type: ignore[arg-type]
 
 
-def _describe(folder: Path, experiment: Experiment) -> None:
-    """Write down what the run learns, with the alphabet and the normalisation of this moment."""
+def _describe(
+    folder: Path,
+    experiment: Experiment,
+    module: lightning.LightningModule,
+    data: lightning.LightningDataModule,
+    tracker: Tracker | None,
+) -> None:
+    """Write down what the run learns and from what, with the alphabet and the normalisation of this moment."""
     characters = isinstance(experiment, CharacterExperiment)
+    alphabet = getattr(module, "alphabet", None) or Alphabet()
+    versions = data_versions(data)
     described = asdict(experiment) | {
-        "alphabet": CLASSES if characters else "".join(Alphabet().characters),
+        "alphabet": CLASSES if characters else "".join(alphabet.characters),
         "normalization": CHARACTER_VERSION if characters else NORMALIZATION_VERSION,
-        "commit": _commit(),
+        "data_versions": versions,
+        "commit": commit(),
     }
-    partial = folder / f".experiment.json.{os.getpid()}"
-    partial.write_text(json.dumps(described, indent=2, ensure_ascii=False), encoding="utf-8")
-    partial.replace(folder / "experiment.json")
+    _write(folder / "experiment.json", described)
+    _write(folder / "environment.json", environment())
+    if tracker:
+        facts = {
+            "task": experiment.task,
+            "network": experiment.network.name,
+            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "data": ", ".join(f"{name} {version}" for name, version in versions.items()),
+            "commit": described["commit"],
+        }
+        tracker.record(described, facts, [folder / "experiment.json", folder / "environment.json"], folder)
 
 
-def _commit() -> str | None:
-    """The commit of this code, where it is a git checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _trainer_arguments(experiment: Experiment, folder: Path) -> dict[str, Any]:
-    settings = experiment.trainer
-    return {
-        "max_epochs": settings.epochs,
-        "precision": _precision() if settings.precision == "auto" else settings.precision,
-        "accelerator": "auto",
-        "devices": 1,
-        "gradient_clip_val": experiment.optimization.gradient_clip,
-        "check_val_every_n_epoch": settings.validate_every,
-        "limit_train_batches": settings.limit,
-        "overfit_batches": settings.overfit_batches,
-        "num_sanity_val_steps": 0,
-        "use_distributed_sampler": False,
-        "log_every_n_steps": 20,
-        "logger": CSVLogger(folder, name="logs"),
-        "callbacks": [
-            WeightAveraging(avg_fn=moving_average(experiment.optimization.ema_decay)),
-            # Checkpoints are written elsewhere and moved into place, so a kill leaves the previous one usable.
-            ModelCheckpoint(
-                folder,
-                save_last=True,
-                save_top_k=0,
-                train_time_interval=timedelta(minutes=settings.checkpoint_minutes),
-                enable_version_counter=False,
-            ),
-            ModelCheckpoint(
-                folder, filename="epoch", enable_version_counter=False, save_last=True, save_on_train_epoch_end=True
-            ),
-            LearningRateMonitor("step"),
-            TQDMProgressBar(refresh_rate=20),
-        ],
-    }
-
-
-def _precision() -> str:
-    """Lightning's name of the fastest sound precision here: a CPU that imitates bfloat16 takes twice as long."""
-    fast = torch.cuda.is_available() or any(
-        getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
-    return "bf16-mixed" if fast else "32-true"
-
-
-def _keep_memory() -> None:
-    """Let glibc keep freed memory: a training step frees and takes gigabytes, a quarter of its time in page faults."""
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
-        libc.mallopt(-3, 2**31 - 1)  # M_MMAP_THRESHOLD
-    except (OSError, AttributeError):
-        pass  # another C library: slower, not wrong
-
-
-def _quiet() -> None:
-    """Drop advice that does not fit this program, keep errors."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for pattern in (".*does not have many workers.*", ".*LeafSpec.*", ".*mid-epoch.*", ".*Checkpoint directory.*"):
-        warnings.filterwarnings("ignore", pattern)
+def _write(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+    partial.replace(path)

@@ -7,6 +7,7 @@ on real batches, its scale and shift chosen so that the network computes what th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +20,19 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from text_recognizer.alphabet import Alphabet
 
-def load_bundle_weights(network: nn.Module, folder: Path) -> None:
+
+def bundle_alphabet(folder: Path) -> Alphabet:
+    """The alphabet of the line recogniser in a folder."""
+    return Alphabet(json.loads((folder / "bundle.json").read_text(encoding="utf-8"))["settings"]["alphabet"])
+
+
+def load_bundle_weights(network: nn.Module, folder: Path, alphabet: Alphabet | None = None) -> None:
     """Copy the weights of the bundle in `folder` into `network`, convolutions and LSTMs in the order of the graph.
+
+    alphabet: of the network, by default the bundle's; characters that the bundle does not know begin as the mean of
+    those that it knows.
 
     Batch normalisation is left computing the identity and the folded shift: follow with `calibrate`. Layers
     that the bundle does not hold (the shortcut head is for training only) stay as they are. Raises ValueError
@@ -29,22 +40,56 @@ def load_bundle_weights(network: nn.Module, folder: Path) -> None:
     """
     model = onnx.load(folder / "model.onnx")
     weights = {_plain(w.name): numpy_helper.to_array(w).astype(np.float32) for w in model.graph.initializer}
-    modules = list(network.modules())
-    convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
-    norms = {id(a): b for a, b in pairwise(modules) if isinstance(b, nn.BatchNorm2d)}
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     nodes = [node for node in model.graph.node if node.op_type == "Conv"]
     if len(nodes) != len(convolutions):
         raise ValueError(f"{folder} has {len(nodes)} convolutions, the network {len(convolutions)}")
     with torch.no_grad():
-        for node, convolution in zip(nodes, convolutions, strict=True):
-            _copy(convolution.weight, weights[node.input[1]])
-            shift = weights[node.input[2]] if len(node.input) > 2 else None
-            _set_shift(convolution, norms.get(id(convolution)), shift)
+        _load_convolutions(network, nodes, weights)
         _load_recurrent(network, [n for n in model.graph.node if n.op_type == "LSTM"], weights)
         if isinstance(getattr(network, "head", None), nn.Linear):
             product = next(n for n in reversed(model.graph.node) if n.op_type == "MatMul")
-            _copy(network.head.weight, weights[product.input[1]].T)  # type: ignore[union-attr, arg-type]
-            _copy(network.head.bias, weights["head.bias"])  # type: ignore[union-attr, arg-type]
+            for parameter, rows in (("weight", weights[product.input[1]].T), ("bias", weights["head.bias"])):
+                rows = rows if alphabet is None else _in_order(rows, bundle_alphabet(folder), alphabet)
+                _copy(getattr(network.head, parameter), rows)
+
+
+def _in_order(rows: NDArray[np.float32], known: Alphabet, wanted: Alphabet) -> NDArray[np.float32]:
+    """Rows (F K, ...) of a head, the characters of `known` for each of F frames, in the order of `wanted`."""
+    if wanted == known:
+        return rows
+    frames = rows.reshape(-1, len(known), *rows.shape[1:])
+    mean = frames[:, 1:].mean(axis=1)
+    numbers = [known.encode(character)[0] if character in known else None for character in wanted.characters]
+    ordered = [frames[:, 0], *(mean if number is None else frames[:, number] for number in numbers)]
+    return np.stack(ordered, axis=1).reshape(-1, *rows.shape[1:])
+
+
+def load_bundle_cnn(cnn: nn.Module, folder: Path) -> None:
+    """Copy the first convolutions of the bundle in `folder` into `cnn`, which then computes what they compute.
+
+    Raises ValueError where they have other shapes.
+    """
+    model = onnx.load(folder / "model.onnx")
+    weights = {_plain(w.name): numpy_helper.to_array(w).astype(np.float32) for w in model.graph.initializer}
+    nodes = [node for node in model.graph.node if node.op_type == "Conv"]
+    with torch.no_grad():
+        _load_convolutions(cnn, nodes, weights)
+
+
+def _load_convolutions(
+    network: nn.Module, nodes: list[onnx.NodeProto], weights: dict[str, NDArray[np.float32]]
+) -> None:
+    """Convolutions in the order of the graph, the shifts of folded batch normalisation with them."""
+    modules = list(network.modules())
+    norms = {id(a): b for a, b in pairwise(modules) if isinstance(b, nn.BatchNorm2d)}
+    convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
+    if len(nodes) < len(convolutions):
+        raise ValueError(f"the bundle has {len(nodes)} convolutions, the network {len(convolutions)}")
+    for node, convolution in zip(nodes, convolutions, strict=False):
+        _copy(convolution.weight, weights[node.input[1]])
+        shift = weights[node.input[2]] if len(node.input) > 2 else None
+        _set_shift(convolution, norms.get(id(convolution)), shift)
 
 
 def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:

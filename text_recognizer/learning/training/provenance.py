@@ -1,0 +1,74 @@
+"""What a run came from: the code, the data, the machine and its software."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+
+from text_recognizer.learning.data.cache import fingerprint
+from text_recognizer.learning.data.characters import CharacterDataset
+from text_recognizer.learning.data.lines import LineDataset
+from text_recognizer.learning.data.page_maps import PageCrops
+
+_PACKAGES = ("text-recognizer", "torch", "lightning", "numpy", "opencv-python-headless", "onnx", "onnxruntime")
+
+
+def commit() -> str | None:
+    """The commit of this code, where it is a git checkout; "-changed" where files differ from it."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = _output([*git, "rev-parse", "HEAD"])
+        return head + "-changed" * bool(_output([*git, "status", "--porcelain", "--untracked-files=no"]))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
+def data_versions(data: lightning.LightningDataModule) -> dict[str, str]:
+    """Eight characters for each source of a run, by its name: they change where its labels or its images' sizes do,
+    wherever the files lie, and so with the version of the normalisation."""
+    settings = getattr(data, "data", None)
+    train, val = getattr(data, "train", None), getattr(data, "val", None)
+    found: dict[str, str] = {}
+    if isinstance(train, PageCrops):
+        for split, crops in (("train", train), ("val", val)):
+            pages = {id(part): part for part, *_ in crops.items}  # type: ignore[union-attr]
+            found[f"pages-{split}"] = fingerprint([part.index for part in pages.values()])
+        return found
+    names = [source.name for split in ("train", "val") for source in getattr(settings, split, [])]
+    mixed = [train, *(val if isinstance(val, list) else [])]
+    parts = [part for lines in mixed for part in getattr(lines, "parts", [])]
+    return {name: _version(part) for name, part in zip(names, parts, strict=False)}
+
+
+def _version(dataset: Any) -> str:
+    if isinstance(dataset, LineDataset):
+        return fingerprint(dataset.widths.tolist(), [(label.identifier, label.text) for label in dataset.labels])
+    if isinstance(dataset, CharacterDataset):
+        return fingerprint(dataset.text, dataset.writers)
+    return fingerprint([str(label) for label in getattr(dataset, "labels", [])])
+
+
+def environment() -> dict[str, Any]:
+    """Python, the machine, and the versions of the packages that matter; `packages` lists all that are installed."""
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    installed = {found.name: found.version for found in metadata.distributions()}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "gpus": gpus,
+        "versions": {name: installed[name] for name in _PACKAGES if name in installed},
+        "packages": sorted(f"{name}=={version}" for name, version in installed.items()),
+    }
