@@ -8,11 +8,15 @@ import typer
 
 from text_recognizer import __version__
 from text_recognizer.cli.data import app as data
+from text_recognizer.cli.diagnose import diagnose
+from text_recognizer.cli.ensemble import ensemble
 from text_recognizer.cli.evaluate import evaluate
 from text_recognizer.cli.export import export
 from text_recognizer.cli.feedback import app as feedback
+from text_recognizer.cli.leaderboard import leaderboard
 from text_recognizer.cli.read import read
 from text_recognizer.cli.serve import api_key, serve
+from text_recognizer.cli.sweep import sweep
 from text_recognizer.cli.train import train
 
 app = typer.Typer(
@@ -23,8 +27,12 @@ app = typer.Typer(
 )
 app.command()(read)
 app.command(context_settings={"ignore_unknown_options": True})(train)
+app.command()(sweep)
 app.command()(evaluate)
+app.command()(leaderboard)
+app.command()(diagnose)
 app.command()(export)
+app.command()(ensemble)
 app.command()(serve)
 app.command()(api_key)
 app.add_typer(feedback, name="feedback")

@@ -1,0 +1,81 @@
+"""Pictures of what models see and answer, for somebody who looks: in a notebook, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from text_recognizer.images import to_gray
+from text_recognizer.learning.data.characters import CLASSES, CharacterDataset
+from text_recognizer.learning.data.contact_sheet import contact_sheet
+from text_recognizer.learning.data.summary import Sample
+from text_recognizer.page import Line
+from text_recognizer.recognition.characters import CharacterRecognizer
+from text_recognizer.recognition.decoding import greedy, softmax
+from text_recognizer.recognition.detector import LineDetector
+from text_recognizer.recognition.detector_input import detector_input
+from text_recognizer.recognition.lines import LineTextRecognizer
+
+_ROW = 14  # pixels of a row of probabilities
+_MARGIN = 52  # pixels on the left for the characters
+
+
+def ctc_picture(recognizer: LineTextRecognizer, image: NDArray[np.uint8], width: int = 1400) -> Image.Image:
+    """Where CTC saw what: a normalised line (H, W), ink 255, and below it the probability of each character that it
+    read, a row each, and of the blank, column by column."""
+    probabilities = softmax(recognizer.logits([image])[0])
+    numbers = list(dict.fromkeys(character.number for character in greedy(probabilities)))
+    geometry, alphabet = recognizer.geometry, recognizer.alphabet
+    start = geometry.margin // geometry.columns_per_frame
+    frames = probabilities[start : start + -(-image.shape[1] // geometry.columns_per_frame)]
+    rows = np.repeat(np.sqrt(frames[:, [*numbers, 0]].T), _ROW, axis=0)  # the root shows doubts too
+    both = np.vstack([image, 255 * cv2.resize(rows, (image.shape[1], len(rows)), interpolation=cv2.INTER_NEAREST)])
+    picture = Image.new("L", (_MARGIN + both.shape[1], both.shape[0]), 255)
+    picture.paste(Image.fromarray(255 - both.astype(np.uint8)), (_MARGIN, 0))
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(_ROW)
+    for row, number in enumerate([*numbers, 0]):
+        name = "blank" if number == 0 else alphabet.decode([number]).replace(" ", "space")
+        draw.text((_MARGIN - 4, image.shape[0] + (row + 0.5) * _ROW), name, 0, font, anchor="rm")
+    return picture if picture.width <= width else picture.reduce(-(-picture.width // width))
+
+
+def misread_sheet(recognizer: CharacterRecognizer, dataset: CharacterDataset, count: int = 32) -> Image.Image:
+    """Characters that were read wrongly, the surest mistakes first: what they are, and what they were taken for."""
+    probabilities = softmax(recognizer.logits(np.asarray(dataset.pixels)))
+    answers, sureness = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(answers != dataset.labels)
+    worst = wrong[np.argsort(-sureness[wrong])][:count]
+    found = [
+        Sample(255 - dataset[int(index)][0], f"{dataset.text[index]}→{CLASSES[answers[index]]}", "", "")
+        for index in worst
+    ]
+    title = f"{len(wrong)} of {len(dataset)} read wrongly"
+    return contact_sheet(found, "characters", title, "what it is → what it was taken for, the surest mistakes first")
+
+
+def core_picture(detector: LineDetector, page: NDArray[np.uint8], side: int = 1024) -> Image.Image:
+    """A page (H, W) or (H, W, 3), and in red how likely the detector takes each pixel for the core of a line."""
+    gray = to_gray(page)
+    scale = side / max(gray.shape)
+    maps = detector.session.run(detector_input(gray, scale))[0]
+    core = 1 / (1 + np.exp(-maps[0]))
+    size = round(gray.shape[1] * scale), round(gray.shape[0] * scale)
+    paper = np.repeat(cv2.resize(gray, size, interpolation=cv2.INTER_AREA)[..., None], 3, axis=2).astype(np.float32)
+    strength = cv2.resize(core, None, fx=4, fy=4)[: size[1], : size[0], None]
+    red = np.array([220, 30, 30], np.float32)
+    mixed = paper * (1 - 0.6 * strength) + red * 0.6 * strength
+    return Image.fromarray(mixed.astype(np.uint8))
+
+
+def outlined(page: Image.Image, lines: Sequence[Line]) -> Image.Image:
+    """The page with the outlines of its lines, numbered in reading order."""
+    picture = page.convert("RGB")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(24)
+    for number, line in enumerate(lines, 1):
+        draw.polygon(line.polygon, outline=(40, 110, 220), width=2)
+        draw.text(line.polygon[0], str(number), (220, 30, 30), font)
+    return picture
