@@ -15,14 +15,14 @@ def evaluate(
         list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Line sources, by default iam-val copiste-val.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Recogniser of lines or characters: a shipped name or a folder.")
+        str, typer.Option(help="Recogniser of lines, paragraphs or characters: a shipped name or a folder.")
     ] = "lines",
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
     pages: Annotated[bool, typer.Option(help="Measure whole pages too (IAM forms and Copiste pages of val).")] = False,
     worst: Annotated[int, typer.Option(help="Print so many of the worst lines.")] = 0,
     confusion: Annotated[Path | None, typer.Option(help="PNG to write the confusion matrix of characters to.")] = None,
 ) -> None:
-    """Measure CER and WER on lines, line detection and CER on pages, or accuracy on characters cut out of lines."""
+    """Measure CER and WER on lines or paragraphs, line detection and CER on pages, or accuracy on characters."""
     with explained():
         from text_recognizer.learning.evaluation.report import LINE_SETS, print_lines, print_pages
         from text_recognizer.recognition.bundle import bundle_task
@@ -31,10 +31,22 @@ def evaluate(
         if bundle_task(model) == "characters":
             _characters(model, sources, confusion)
             return
+        if bundle_task(model) == "paragraphs":
+            _paragraphs(model, detector, sources, worst)
+            return
         recognizer = TextRecognizer(lines=model, detector=detector)
         print_lines(recognizer.line_reader, sources or list(LINE_SETS), worst)
         if pages:
             print_pages(recognizer)
+
+
+def _paragraphs(model: str, detector: str, sources: list[str] | None, worst: int) -> None:
+    from text_recognizer.learning.evaluation.paragraphs import PARAGRAPH_SETS, print_paragraphs
+    from text_recognizer.recognition.detector import LineDetector
+    from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
+
+    recognizer = ParagraphTextRecognizer(model, LineDetector(detector))
+    print_paragraphs(recognizer, sources or list(PARAGRAPH_SETS), worst)
 
 
 def _characters(model: str, sources: list[str] | None, confusion: Path | None) -> None:

@@ -31,6 +31,7 @@ class Unit(StrEnum):
     """What an image holds."""
 
     page = "page"
+    paragraph = "paragraph"
     line = "line"
     character = "character"
 
@@ -40,10 +41,10 @@ def read(
     format: Annotated[FormatName, typer.Option(help="How to write what was read.")] = FormatName.txt,
     output: Annotated[Path | None, typer.Option(help="Folder for one file an image, instead of stdout.")] = None,
     unit: Annotated[
-        Unit, typer.Option(help="What an image holds: a page, one cropped line, or one character.")
+        Unit, typer.Option(help="What an image holds: a page, one paragraph, one cropped line, or one character.")
     ] = Unit.page,
     model: Annotated[
-        str | None, typer.Option(help="Recogniser of lines (or of characters): a shipped name or a folder.")
+        str | None, typer.Option(help="Recogniser of lines (characters, paragraphs): a shipped name or a folder.")
     ] = None,
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
 ) -> None:
@@ -55,6 +56,9 @@ def read(
         if unit is Unit.character:
             recognizer = TextRecognizer(characters=model or "characters")
             _ = recognizer.character_reader
+        elif unit is Unit.paragraph:
+            recognizer = TextRecognizer(paragraphs=model or "paragraphs", detector=detector)
+            _ = recognizer.paragraph_reader
         else:
             recognizer = TextRecognizer(lines=model or "lines", detector=detector)
         if unit is Unit.page:
@@ -78,6 +82,8 @@ def _read_one(recognizer: TextRecognizer, path: Path, unit: Unit) -> Page | None
     try:
         if unit is Unit.page:
             return recognizer.read(path)
+        if unit is Unit.paragraph:
+            return recognizer.read_paragraph(path)
         image = open_image(path)
         if unit is Unit.character:
             line = recognizer.read_characters([image])[0]

@@ -30,8 +30,9 @@ class BundleError(ValueError):
 class Bundle:
     """What `bundle.json` says, and the folder it lies in.
 
-    task: "lines", "detector" or "characters". version: of the model. settings: what reading needs to know (alphabet,
-    input geometry, thresholds). scores and provenance: for people.
+    task: "lines", "attention-lines", "paragraphs", "detector" or "characters". version: of the model. settings: what
+    reading needs to know (alphabet, input geometry, thresholds, hashes of further weights). scores and provenance: for
+    people.
     """
 
     folder: Path
@@ -97,23 +98,25 @@ def file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def verify(bundle: Bundle) -> None:
-    """Raises BundleError where the weights are not those that `bundle.json` names."""
-    found = file_hash(bundle.folder / "model.onnx")
-    if found != bundle.sha256:
-        raise BundleError(f"{bundle.folder / 'model.onnx'} is not the file its bundle.json names (SHA-256 {found})")
+def verify(bundle: Bundle, file: str = "model.onnx", sha256: str | None = None) -> None:
+    """Raises BundleError where the weights are not those that `bundle.json` names; sha256: of another file of it."""
+    found = file_hash(bundle.folder / file)
+    if found != (sha256 or bundle.sha256):
+        raise BundleError(f"{bundle.folder / file} is not the file its bundle.json names (SHA-256 {found})")
 
 
 class Session:
-    """An ONNX Runtime session on a bundle's weights, on the CPU."""
+    """An ONNX Runtime session on a bundle's weights, on the CPU. file, sha256: of another model than the first."""
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, threads: int | None = None, file: str = "model.onnx", sha256: str | None = None
+    ) -> None:
         import onnxruntime  # here, so that `import text_recognizer` stays quick
 
-        path = bundle.folder / "model.onnx"
+        path = bundle.folder / file
         if not path.is_file():
             raise BundleError(f"{path} is missing")
-        verify(bundle)
+        verify(bundle, file, sha256)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
         options.inter_op_num_threads = 1
@@ -124,11 +127,15 @@ class Session:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises its own kinds
             raise BundleError(f"{path} cannot be loaded: {error}") from error
-        self._input = self._session.get_inputs()[0].name
+        self._inputs = [given.name for given in self._session.get_inputs()]
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The first output for a batch of images (B, 1, H, W) float32."""
-        return self._session.run(None, {self._input: batch})[0]
+        return self._session.run(None, {self._inputs[0]: batch})[0]
+
+    def run_all(self, inputs: Mapping[str, NDArray]) -> list[NDArray]:
+        """All outputs for inputs by name; those that the model does not take are left out."""
+        return self._session.run(None, {name: inputs[name] for name in self._inputs})
 
 
 def available_cores() -> int:

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from text_recognizer.images import ImageSource, LineStrip, open_image, to_gray
 from text_recognizer.images.open import MAX_PIXELS
 from text_recognizer.page import Line, Page, Polygon, Word
+from text_recognizer.recognition.attention import AttentionLineRecognizer
+from text_recognizer.recognition.bundle import bundle_task
 from text_recognizer.recognition.characters import CharacterRecognizer, ReadCharacter
 from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.layout import DetectedLine
 from text_recognizer.recognition.lines import LineTextRecognizer, ReadLine
+from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
 
 _Points = NDArray[np.float64]
 
@@ -22,7 +25,8 @@ _Points = NDArray[np.float64]
 class TextRecognizer:
     """Reads pages of handwriting.
 
-    lines, detector, characters: name of a shipped bundle or path of another; lines may also be a `LineTextRecognizer`.
+    lines, detector, characters, paragraphs: name of a shipped bundle or path of another; lines may also be a
+    `LineTextRecognizer`, or name a bundle that reads lines by attention.
     threads: of the networks, by default one a core. max_pixels: larger images are refused before they are decoded.
 
     >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP
@@ -36,12 +40,15 @@ class TextRecognizer:
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
         characters: str | os.PathLike[str] = "characters",
+        paragraphs: str | os.PathLike[str] = "paragraphs",
     ) -> None:
-        self.line_reader = lines if isinstance(lines, LineTextRecognizer) else LineTextRecognizer(lines, threads)
+        self.line_reader = lines if isinstance(lines, LineTextRecognizer) else open_line_reader(lines, threads)
         self._detector_name, self._threads = detector, threads
         self._detector: LineDetector | None = None
         self._characters_name = characters
         self._character_reader: CharacterRecognizer | None = None
+        self._paragraphs_name = paragraphs
+        self._paragraph_reader: ParagraphTextRecognizer | None = None
         self.max_pixels = max_pixels
 
     @property
@@ -57,6 +64,13 @@ class TextRecognizer:
         if self._character_reader is None:
             self._character_reader = CharacterRecognizer(self._characters_name, self._threads)
         return self._character_reader
+
+    @property
+    def paragraph_reader(self) -> ParagraphTextRecognizer:
+        """The recogniser of whole paragraphs, loaded when first asked for."""
+        if self._paragraph_reader is None:
+            self._paragraph_reader = ParagraphTextRecognizer(self._paragraphs_name, self.detector, self._threads)
+        return self._paragraph_reader
 
     def read(self, source: ImageSource) -> Page:
         """Read a page.
@@ -88,11 +102,31 @@ class TextRecognizer:
             _crop_line(reading, image) for reading, image in zip(self.line_reader.read(images), images, strict=True)
         ]
 
+    def read_paragraph(self, source: ImageSource) -> Page:
+        """Read an image that holds one paragraph, as a whole: by attention, no line is cut out."""
+        image = open_image(source, self.max_pixels)
+        lines = self.paragraph_reader.read(image)
+        models = {
+            "detector": self.detector.bundle.identity,
+            "paragraphs": self.paragraph_reader.bundle.identity,
+        }
+        name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        return Page(tuple(line for line in lines if line.text), image.shape[1], image.shape[0], name, models)
+
     def read_characters(self, sources: Sequence[ImageSource]) -> list[Line]:
         """Read images that hold one character each: lines of one character, the whole image their polygon."""
         images = [open_image(source, self.max_pixels) for source in sources]
         readings = self.character_reader.read(images)
         return [_character_line(reading, image) for reading, image in zip(readings, images, strict=True)]
+
+
+def open_line_reader(
+    bundle: str | os.PathLike[str], threads: int | None = None
+) -> LineTextRecognizer | AttentionLineRecognizer:
+    """The recogniser of lines that a bundle is for. Raises BundleError."""
+    if bundle_task(bundle) == "attention-lines":
+        return AttentionLineRecognizer(bundle, threads)
+    return LineTextRecognizer(bundle, threads)
 
 
 def _character_line(reading: ReadCharacter, image: NDArray[np.uint8]) -> Line:

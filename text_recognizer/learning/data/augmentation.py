@@ -34,9 +34,11 @@ class LineAugmentation:
         rng = np.random.default_rng(np.random.randint(2**31))
         if rng.random() > self.probability:
             return image
-        image = self._warp(image, columns, rng)
-        image = self._pen(image, rng)
-        return self._shade(image, rng)
+        return self.ink(self._warp(image, columns, rng), rng)
+
+    def ink(self, image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Another pen and another light, nothing moved; uint8 (H, W) both."""
+        return self._shade(self._pen(image, rng), rng)
 
     def _warp(self, image: NDArray[np.uint8], limit: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         height, width = image.shape

@@ -60,13 +60,19 @@ def iam_paragraphs(split: str) -> ParagraphDataset:
     Raises FileNotFoundError that says what is missing.
     """
     folder = data_dir() / "iam"
-    original = not (folder / "forms.json").exists() and iam_original.is_original(folder)
-    forms = _original_forms(folder, split) if original else _forms(folder, split)
+    forms = _all_forms(split)
     left_out = LeftOut(f"iam-paragraphs-{split}")
     forms = [form for form in forms if _legible(form, left_out)]
     texts = [(form.identifier, form.writer, [(line.box, line.text) for line in form.lines]) for form in forms]
     key = f"iam-paragraphs-{split}-{fingerprint(BLOCK_VERSION, texts, folder.resolve())}"
     return cached_paragraphs(cache_dir(), key, _blocks(forms), len(forms), left_out)
+
+
+def _all_forms(split: str) -> list[Form]:
+    """The forms of a split in either layout."""
+    folder = data_dir() / "iam"
+    original = not (folder / "forms.json").exists() and iam_original.is_original(folder)
+    return _original_forms(folder, split) if original else _forms(folder, split)
 
 
 def _forms(folder: Path, split: str) -> list[Form]:
@@ -135,13 +141,33 @@ def block_image(page: NDArray[np.uint8], boxes: list[Box], others: list[Box]) ->
     page: gray uint8 of a whole page. The cut never reaches half of the way into one of the `others`.
     """
     scale = PAGE_WIDTH / page.shape[1]
-    air = _AIR * page.shape[1]
+    left, top, right, bottom = _block(page.shape[1], boxes, others)
+    cut = page[top : bottom + 1, left : right + 1]
+    size = max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale))
+    small = cut if scale == 1 else cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return np.round(ink_density(small, kernel=_KERNEL) * 255).astype(np.uint8)
+
+
+def _block(page_width: int, boxes: list[Box], others: list[Box]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the block in pixels of the page."""
+    air = _AIR * page_width
     left, right = min(b[0] for b in boxes) - air, max(b[0] + b[2] for b in boxes) + air
     top, bottom = min(b[1] for b in boxes), max(b[1] + b[3] for b in boxes)
     above = [y + h / 2 for _, y, _, h in others if y + h / 2 < boxes[0][1]]
     below = [y + h / 2 for _, y, _, h in others if y + h / 2 > boxes[-1][1] + boxes[-1][3]]
     top, bottom = max([top - air, *above]), min([bottom + air, *below])
-    cut = page[max(0, int(top)) : int(bottom) + 1, max(0, int(left)) : int(right) + 1]
-    size = max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale))
-    small = cut if scale == 1 else cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    return np.round(ink_density(small, kernel=_KERNEL) * 255).astype(np.uint8)
+    return max(0, int(left)), max(0, int(top)), int(right), int(bottom)
+
+
+def iam_line_boxes(split: str) -> dict[str, NDArray[np.float64]]:
+    """The boxes of each paragraph's lines by its identifier: (n, 4) left, top, width, height in its pixels."""
+    placed = {}
+    for form in _all_forms(split):
+        boxes = [line.box for line in consecutive(form.lines)] if form.lines else []
+        if not boxes:
+            continue
+        with Image.open(form.path) as picture:
+            width = picture.width
+        left, top, _, _ = _block(width, boxes, [line.box for line in form.lines])
+        placed[form.identifier] = (np.array(boxes) - (left, top, 0, 0)) * PAGE_WIDTH / width
+    return placed

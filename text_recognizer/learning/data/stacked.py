@@ -86,7 +86,7 @@ def stack(lines: Sequence[tuple[Image, LineLabel]], rng: np.random.Generator) ->
     """Normalised lines as one paragraph uint8 (H, W), ink 255, as wide as its widest line with margins."""
     x_height = rng.uniform(15, 21)
     pitch = x_height * rng.uniform(3.0, 5.0)
-    placed = [_resized(image, label.text, x_height) for image, label in lines]
+    placed = [line_at_height(image, label.text, x_height) for image, label in lines]
     margin = rng.integers(6, 40, 4)  # left, top, right, bottom
     indents = _indents(len(lines), rng)
     width = max(image.shape[1] + indent for (image, _), indent in zip(placed, indents, strict=True))
@@ -111,7 +111,7 @@ def _indents(count: int, rng: np.random.Generator) -> list[int]:
     return [round(value) for value in (drift - drift.min()).tolist()]
 
 
-def _resized(image: Image, text: str, x_height: float) -> tuple[Image, float]:
+def line_at_height(image: Image, text: str, x_height: float) -> tuple[Image, float]:
     """A line at the size that gives it the x-height, and the row of its baseline."""
     rise = _RISE if set(text) - _LOW else 0.0
     drop = _DROP if set(text) & _BELOW else 0.0

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.evaluation.error_rates import ErrorRates, error_rates
+from text_recognizer.recognition.attention import AttentionLineRecognizer
 from text_recognizer.recognition.decoding import greedy, softmax
 from text_recognizer.recognition.lines import LineTextRecognizer
 
 
-def read_dataset(recognizer: LineTextRecognizer, dataset: LineDataset) -> list[str]:
+def read_dataset(recognizer: LineTextRecognizer | AttentionLineRecognizer, dataset: LineDataset) -> list[str]:
     """Greedy readings of a dataset of normalised lines, in its order."""
+    if isinstance(recognizer, AttentionLineRecognizer):
+        read = recognizer.characters([dataset[index][0] for index in range(len(dataset))])
+        return [normalize_text(recognizer.reader.tokens.decode(line.numbers.tolist())) for line in read]
     order = sorted(range(len(dataset)), key=lambda index: int(dataset.widths[index]))
     texts = [""] * len(dataset)
     for start in range(0, len(order), 64):
@@ -29,7 +33,9 @@ def without(dataset: LineDataset, texts: list[str], leave_out: Callable[[str], b
     return error_rates([text for text, _ in kept], [reference for _, reference in kept])
 
 
-def measure_lines(recognizer: LineTextRecognizer, dataset: LineDataset) -> tuple[ErrorRates, list[str]]:
+def measure_lines(
+    recognizer: LineTextRecognizer | AttentionLineRecognizer, dataset: LineDataset
+) -> tuple[ErrorRates, list[str]]:
     """Error rates on a dataset, and the readings."""
     texts = read_dataset(recognizer, dataset)
     return error_rates(texts, [label.text for label in dataset.labels]), texts

@@ -32,9 +32,10 @@ from text_recognizer.learning.evaluation.pages import (
     measure_pages,
     photographed,
 )
+from text_recognizer.recognition.attention import AttentionLineRecognizer
 from text_recognizer.recognition.characters import CharacterRecognizer
 from text_recognizer.recognition.lines import LineTextRecognizer
-from text_recognizer.recognition.recognizer import TextRecognizer
+from text_recognizer.recognition.recognizer import TextRecognizer, open_line_reader
 
 #: The line sources that models are measured on.
 LINE_SETS = ("iam-val", "copiste-val")
@@ -58,7 +59,9 @@ def page_scores(recognizer: TextRecognizer, photographs: bool = False) -> dict[s
     return scores
 
 
-def _rated(recognizer: LineTextRecognizer, name: str) -> tuple[dict[str, ErrorRates], list[tuple[LineLabel, str]]]:
+def _rated(
+    recognizer: LineTextRecognizer | AttentionLineRecognizer, name: str
+) -> tuple[dict[str, ErrorRates], list[tuple[LineLabel, str]]]:
     """Error rates of a line source (Copiste's also without the notice), and its labels with their readings."""
     dataset = line_dataset(LineSource(name))
     rates, texts = measure_lines(recognizer, dataset)
@@ -70,7 +73,7 @@ def _rated(recognizer: LineTextRecognizer, name: str) -> tuple[dict[str, ErrorRa
 
 def line_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """CER and WER of a line bundle on the val sets, in percent, for bundle.json."""
-    recognizer = LineTextRecognizer(bundle)
+    recognizer = open_line_reader(bundle)
     return {
         f"{name} ({rates.lines} lines), greedy": {
             "CER %": round(100 * rates.cer, 2),
@@ -106,7 +109,7 @@ def character_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
     return scores
 
 
-def print_lines(recognizer: LineTextRecognizer, sources: list[str], worst: int = 0) -> None:
+def print_lines(recognizer: LineTextRecognizer | AttentionLineRecognizer, sources: list[str], worst: int = 0) -> None:
     """Print a table of error rates, and the lines with the most errors."""
     table = Table("lines", "count", "CER %", "WER %", title=f"greedy, {recognizer.bundle.identity}")
     console = Console()

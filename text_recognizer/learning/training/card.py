@@ -6,6 +6,8 @@ from typing import Any
 
 _PURPOSE = {
     "lines": "Reads one line of Latin handwriting or print from its image: {network} trained with CTC.",
+    "attention-lines": "Reads one line of Latin handwriting or print, character by character: {network}.",
+    "paragraphs": "Reads one paragraph of Latin handwriting without finding its lines first: {network}.",
     "detector": "Finds the handwritten and printed lines of a page: a fully convolutional network that marks the "
     "core of each line and how far it reaches above and below its baseline.",
     "characters": "Reads one character from its image: a digit, a capital or a small letter of the English alphabet.",
@@ -15,11 +17,18 @@ _NETWORKS = {
     "line-cnn": "a convolutional network that sees two characters at a time",
     "line-windows": "a convolutional network moved along the line,",
     "line-cnn-lstm": "a convolutional network and an LSTM",
+    "line-cnn-transformer": "a convolutional network and a transformer that attends to what it saw",
+    "resnet-transformer": "a residual network and a transformer that attends to what it saw",
     "ensemble": "several networks",
 }
 _LIMITS = {
     "lines": "English and French hands of today are what it knows best. Historical hands, vertical text, formulas "
     "and scripts other than Latin it does not know. It decides letter by letter: names and numbers deserve a look.",
+    "attention-lines": "As it knows what it wrote before, it may write a likely word where another one stands, or lose "
+    "its way and leave words out.",
+    "paragraphs": "One column of English handwriting of today, of two to a dozen lines, upright, is what it knows. It "
+    "may write a likely word where another one stands, lose its way, and leave a line out or read one twice. Boxes of "
+    "words are where its attention was. Finding the lines and reading each of them makes fewer errors.",
     "detector": "It learned from pages turned by up to 12 degrees: lines more askew, in circles or "
     "between other lines may be missed. Drawings with letter-like strokes may be taken for lines.",
     "characters": "It always answers with one of its 62 classes: signs and accented letters it does not know. The size "
@@ -43,13 +52,17 @@ _SOURCES = {
 _NON_COMMERCIAL = ("iam", "synthetic")
 
 
-def _terms(data: dict[str, Any]) -> str:
+def _terms(experiment: dict[str, Any]) -> str:
     """What the weights learned from, under which terms, as the experiment says."""
-    names = [source["name"].split("-")[0] for source in data.get("train", [])] + list(data.get("pages", []))
+    data = experiment["data"]
+    sources = [source["name"].removeprefix("stacked-") for source in data.get("train", [])]
+    names = [name.split("-")[0] for name in sources] + list(data.get("pages", []))
     if data.get("synthetic"):
         names.append("synthetic")
     used = [name for name in _SOURCES if name in names]
     text = f"The weights learned from {'; '.join(_SOURCES[name] for name in used)}. The code is Apache-2.0."
+    if experiment.get("start_from"):
+        text += f" Training began with the weights of `{experiment['start_from']}`; what those learned from counts too."
     if any(name in _NON_COMMERCIAL for name in used):
         text += " **These weights may be used for research and other non-commercial purposes only.**"
     return text
@@ -71,7 +84,7 @@ def model_card(data: dict[str, Any]) -> str:
         "## Limits",
         _LIMITS[task],
         "## Terms",
-        _terms(provenance["experiment"]["data"]),
+        _terms(provenance["experiment"]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -6,6 +6,7 @@ import datetime
 import io
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
@@ -22,14 +22,17 @@ from text_recognizer.folders import whole_folder
 from text_recognizer.images import CHARACTER_SIZE, NORMALIZATION_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.locations import runs_dir
+from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
 from text_recognizer.learning.training.card import model_card
 from text_recognizer.learning.training.class_prior import prior_shift, shift_logits
+from text_recognizer.learning.training.export_attention import attention_settings, write_decoder
+from text_recognizer.learning.training.halves import HALF_FROM, halved
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
 from text_recognizer.recognition.decoding import softmax
 from text_recognizer.recognition.geometry import LineGeometry
+from text_recognizer.recognition.tokens import Tokens
 
 _PARITY = 2e-3  # largest difference that counts as the same
-_HALF_FROM = 256  # weights with fewer entries stay in single precision
 
 
 def export_run(run: Path, output: Path, version: str, measure: bool = True) -> Path:
@@ -51,6 +54,7 @@ def export_run(run: Path, output: Path, version: str, measure: bool = True) -> P
     provenance = {
         "experiment": experiment,
         "steps": int(state["global_step"]),
+        "minutes": _minutes(state),
         "epochs": int(state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"]),
         "parameters": sum(p.numel() for p in network.parameters()),
         "exported": datetime.date.today().isoformat(),
@@ -62,6 +66,12 @@ def export_run(run: Path, output: Path, version: str, measure: bool = True) -> P
         if measure:
             measure_bundle(partial, experiment["task"])
     return output
+
+
+def _minutes(state: dict[str, Any]) -> float | None:
+    """Minutes that a run took, as its clock counted them; None for a run without one."""
+    counted = state.get("callbacks", {}).get("Clock", {}).get("minutes")
+    return None if counted is None else round(float(counted), 1)
 
 
 def refuse_other_folders(output: Path) -> None:
@@ -80,6 +90,9 @@ def _network(experiment: dict[str, Any], state: dict[str, Any], alphabet: Alphab
     elif experiment["task"] == "characters":
         network = networks.build(choice["name"], classes=len(alphabet.characters), **choice["fields"])
         settings = {"alphabet": "".join(alphabet.characters), "size": CHARACTER_SIZE, "temperature": 1.0}
+    elif experiment["task"] in ("attention-lines", "paragraphs"):
+        network = networks.build(choice["name"], classes=len(Tokens(alphabet)), **choice["fields"])
+        settings = attention_settings(network, experiment, alphabet)
     else:
         network = networks.build(choice["name"], classes=len(alphabet), **choice["fields"])
         geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(network))
@@ -93,13 +106,17 @@ def _network(experiment: dict[str, Any], state: dict[str, Any], alphabet: Alphab
 def write_bundle(
     folder: Path, network: nn.Module, identity: dict[str, Any], settings: dict[str, Any], provenance: dict[str, Any]
 ) -> None:
-    """Write model.onnx, bundle.json and README.md. Raises ValueError where ONNX and network disagree.
+    """Write model.onnx, of an attention network decoder.onnx, bundle.json and README.md.
+
+    Raises ValueError where ONNX and network disagree.
 
     identity: name, task, version and normalization of the bundle.
     """
     model = to_onnx(network)
     (folder / "model.onnx").write_bytes(model)
     check_parity(network, model)
+    if isinstance(network, ImageToSequence):
+        settings = settings | {"decoder": write_decoder(folder, network, model)}
     data = {
         "format_version": FORMAT_VERSION,
         **identity,
@@ -120,11 +137,18 @@ def write_description(folder: Path, data: dict[str, Any]) -> None:
 
 def measure_bundle(folder: Path, task: str) -> None:
     """Measure the bundle on val and write the scores into bundle.json and the card."""
+    from text_recognizer.learning.evaluation.paragraphs import paragraph_scores
     from text_recognizer.learning.evaluation.report import character_scores, detector_scores, line_scores
 
+    measures: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "lines": line_scores,
+        "attention-lines": line_scores,
+        "paragraphs": paragraph_scores,
+        "detector": detector_scores,
+        "characters": character_scores,
+    }
     data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    score = {"lines": line_scores, "detector": detector_scores, "characters": character_scores}[task]
-    data["scores"] = score(folder)
+    data["scores"] = measures[task](folder)
     write_description(folder, data)
 
 
@@ -137,7 +161,7 @@ def to_onnx(network: nn.Module) -> bytes:
     """
     with torch.no_grad():
         for parameter in network.parameters():
-            if parameter.numel() >= _HALF_FROM:
+            if parameter.numel() >= HALF_FROM:
                 parameter.copy_(parameter.half().float())
     buffer = io.BytesIO()
     size = _input_size(network)
@@ -154,31 +178,12 @@ def to_onnx(network: nn.Module) -> bytes:
             dynamic_axes={"image": free, "output": {0: "batch"}},
             opset_version=17,
         )
-    return _halved(onnx.load_model_from_string(buffer.getvalue())).SerializeToString()
+    return halved(onnx.load_model_from_string(buffer.getvalue())).SerializeToString()
 
 
 def _input_size(network: nn.Module) -> tuple[int, int] | None:
     """Height and width of the images of a network that takes one size only."""
     return getattr(network, "input_size", None)
-
-
-def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store large weights as float16 and cast them back when the model is loaded: half the file, the same speed."""
-    casts = []
-    for weight in model.graph.initializer:
-        array = numpy_helper.to_array(weight)
-        if array.dtype != np.float32 or array.size < _HALF_FROM:
-            continue
-        name, half = weight.name, array.astype(np.float16)
-        if not np.isfinite(half).all():
-            continue  # too large for half precision: stays as it is
-        weight.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    nodes = casts + list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    return model
 
 
 def check_parity(network: nn.Module, model: bytes) -> float:
@@ -213,5 +218,7 @@ def _comparable(outputs: NDArray[np.float32]) -> NDArray[np.floating]:
     """Outputs on a scale on which a difference means the same everywhere."""
     if outputs.ndim in (2, 3):
         return softmax(outputs)
+    if outputs.ndim == 6:  # keys and values
+        return outputs
     core = 1 / (1 + np.exp(-outputs[:, :1]))
     return np.concatenate([core, np.log1p(outputs[:, 1:])], axis=1)

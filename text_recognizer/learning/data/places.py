@@ -1,0 +1,119 @@
+"""Where the characters of a line or a paragraph stand: what an attention network's attention is taught.
+
+The shipped line recogniser says it, by the forced alignment that characters are cut with (`alignment.py`); where it
+cannot, the characters are shared out evenly over the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text_recognizer.folders import whole_folder
+from text_recognizer.images import normalize_line_with_box
+from text_recognizer.learning.data.alignment import ALIGNMENT_VERSION, align, centers_of, reaches_of
+from text_recognizer.learning.data.cache import fingerprint
+from text_recognizer.learning.data.iam_paragraphs import iam_line_boxes
+from text_recognizer.learning.data.lines import LineDataset
+from text_recognizer.learning.data.locations import cache_dir
+from text_recognizer.learning.data.paragraphs import ParagraphDataset
+from text_recognizer.recognition.lines import LineTextRecognizer
+
+#: Changes with the places; stored ones are made again.
+PLACES_VERSION = 1
+
+_LINES = 64  # lines that are read together
+
+Image = NDArray[np.uint8]
+Columns = NDArray[np.float32]
+
+
+def even_columns(width: float, text: str) -> Columns:
+    """The middles (n,) of n characters that share a line's width evenly."""
+    return ((np.arange(len(text)) + 0.5) * width / max(1, len(text))).astype(np.float32)
+
+
+def aligned_columns(images: Sequence[Image], texts: Sequence[str], recognizer: LineTextRecognizer) -> list[Columns]:
+    """The middle of each character of normalised lines, in columns of each line; evenly where alignment fails."""
+    columns = []
+    for image, text, logits in zip(images, texts, recognizer.logits(images), strict=True):
+        try:
+            aligned = align(logits, text, recognizer.alphabet)
+        except ValueError:  # more text than the line has room for
+            aligned = []
+        # CTC speaks up anywhere within a character: its usual reaches say where the middle is.
+        left, right = reaches_of(aligned).T if aligned else (0, 0)
+        found = (centers_of(aligned, recognizer.geometry) + (right - left) / 2)[1:-1] if aligned else np.zeros(0)
+        fits = len(found) == len(text)
+        columns.append(found.astype(np.float32) if fits else even_columns(image.shape[1], text))
+    return columns
+
+
+def line_places(lines: LineDataset, name: str) -> list[Columns]:
+    """The columns of the characters of each line of a dataset, cached; name: for the key."""
+    recognizer = LineTextRecognizer()
+    texts = [label.text for label in lines.labels]
+    marks = fingerprint(PLACES_VERSION, ALIGNMENT_VERSION, recognizer.bundle.sha256, lines.widths.tolist(), texts)
+    folder = cache_dir() / f"places-{name}-{marks}"
+    if not (folder / "columns.npy").exists():
+        with whole_folder(folder) as partial:
+            _align_lines(partial, lines, texts, recognizer)
+    ends = np.cumsum([len(text) for text in texts])
+    return np.split(np.load(folder / "columns.npy"), ends[:-1])
+
+
+def _align_lines(folder: Path, lines: LineDataset, texts: list[str], recognizer: LineTextRecognizer) -> None:
+    found: list[Columns] = [np.zeros(0, np.float32)] * len(lines)
+    order = np.argsort(lines.widths, kind="stable")
+    for start in range(0, len(order), _LINES):
+        group = order[start : start + _LINES].tolist()
+        columns = aligned_columns([lines[i][0] for i in group], [texts[i] for i in group], recognizer)
+        for index, own in zip(group, columns, strict=True):
+            found[index] = own
+    np.save(folder / "columns.npy", np.concatenate(found))
+
+
+def paragraph_places(paragraphs: ParagraphDataset, split: str) -> list[NDArray[np.float32]]:
+    """Row and column (n, 2) of each character of IAM paragraphs, newlines included, in pixels; cached."""
+    recognizer, boxes = LineTextRecognizer(), iam_line_boxes(split)
+    texts = [label.text for label in paragraphs.labels]
+    marks = fingerprint(PLACES_VERSION, ALIGNMENT_VERSION, recognizer.bundle.sha256, paragraphs.shapes.tolist(), texts)
+    folder = cache_dir() / f"places-iam-paragraphs-{split}-{marks}"
+    if not (folder / "places.npy").exists():
+        with whole_folder(folder) as partial:
+            found = [
+                paragraph_character_places(image, label.text, boxes[label.identifier], recognizer)
+                for image, label in (paragraphs[index] for index in range(len(paragraphs)))
+            ]
+            np.save(partial / "places.npy", np.concatenate(found))
+    return np.split(np.load(folder / "places.npy"), np.cumsum([len(text) for text in texts])[:-1])
+
+
+def paragraph_character_places(
+    image: Image, text: str, boxes: NDArray[np.float64], recognizer: LineTextRecognizer
+) -> NDArray[np.float32]:
+    """Row and column (n, 2) of each character of one paragraph, whose lines stand in `boxes` (left, top, width,
+    height).
+
+    A newline stands behind the last character of its line.
+    """
+    lines, texts = [], text.split("\n")
+    for left, top, width, height in boxes.astype(int).tolist():
+        crop = 255 - image[max(0, top) : top + height + 1, max(0, left) : left + width + 1]
+        lines.append(normalize_line_with_box(crop, recognizer.geometry.height))
+    columns = aligned_columns([line.image for line in lines], texts, recognizer)
+    places = []
+    for line, own, box in zip(lines, columns, boxes.tolist(), strict=True):
+        across = np.clip(own / line.scale + line.left, 0, box[2]) + box[0]
+        places.append(with_newline(box[1] + box[3] / 2, across.astype(np.float32)))
+    return np.concatenate(places)[:-1]
+
+
+def with_newline(row: float, columns: Columns) -> NDArray[np.float32]:
+    """Places (n + 1, 2) of a line's characters and the newline behind them."""
+    step = float(np.median(np.diff(columns))) if len(columns) > 1 else 10.0
+    across = np.append(columns, columns[-1] + max(step, 1.0) if len(columns) else 0.0)
+    return np.stack([np.full(len(across), row), across], axis=1).astype(np.float32)
