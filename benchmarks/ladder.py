@@ -79,7 +79,8 @@ def reader(bundle: str, unit: str) -> Callable[[list[np.ndarray]], Any]:
         return TextRecognizer(characters=bundle).read_characters
     if unit == "line":
         return TextRecognizer(lines=bundle).read_lines
-    return TextRecognizer(paragraphs=bundle).read_paragraphs
+    recognizer = TextRecognizer(paragraphs=bundle)
+    return lambda images: [recognizer.read_paragraph(image) for image in images]
 
 
 def row(bundle: str) -> str:
