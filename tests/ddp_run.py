@@ -13,7 +13,7 @@ from tiny_training import tiny
 from torch import Tensor, nn
 
 from text_recognizer.learning import networks
-from text_recognizer.learning.training.run import train
+from text_recognizer.learning.experiments.run import train
 
 
 @dataclass

@@ -12,8 +12,8 @@ from tiny_training import ROOT, tiny
 
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.characters import CharacterDataset
+from text_recognizer.learning.experiments.run import build
 from text_recognizer.learning.training.characters import BalancedOrder
-from text_recognizer.learning.training.run import build
 
 
 def outcome(folder):

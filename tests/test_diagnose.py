@@ -58,8 +58,8 @@ def test_the_shipped_line_recogniser(tiny_data):
 
 
 def test_a_run_and_the_command(tiny_data, tmp_path):
-    from text_recognizer.learning.training.experiment import load_experiment
-    from text_recognizer.learning.training.run import train
+    from text_recognizer.learning.experiments.experiment import load_experiment
+    from text_recognizer.learning.experiments.run import train
 
     (tmp_path / "tiny.yaml").write_text(TINY)
     train(load_experiment(tmp_path / "tiny.yaml"))

@@ -17,14 +17,14 @@ from typer.testing import CliRunner
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.cli.main import app
 from text_recognizer.learning.data.iam import iam_lines
-from text_recognizer.learning.training import run
+from text_recognizer.learning.experiments import run
+from text_recognizer.learning.experiments.callbacks import NonFiniteLossError, Patience
+from text_recognizer.learning.experiments.checkpoints import WholeCheckpoints
+from text_recognizer.learning.experiments.experiment import load_experiment
+from text_recognizer.learning.experiments.rehearsals import find_learning_rate, overfit, steepest, without_dropout
+from text_recognizer.learning.experiments.run import build, train
 from text_recognizer.learning.training.alphabets import line_alphabet
-from text_recognizer.learning.training.callbacks import NonFiniteLossError, Patience
-from text_recognizer.learning.training.checkpoints import WholeCheckpoints
-from text_recognizer.learning.training.experiment import load_experiment
 from text_recognizer.learning.training.export import export_run
-from text_recognizer.learning.training.rehearsals import find_learning_rate, overfit, steepest, without_dropout
-from text_recognizer.learning.training.run import build, train
 from text_recognizer.learning.training.warm_start import _in_order, bundle_alphabet
 
 
@@ -113,7 +113,7 @@ def test_one_batch_is_learned_by_heart_or_not(line_cache, monkeypatch):
     verdict = overfit(tiny(*few))
     assert verdict.passed, str(verdict)
     assert str(verdict).startswith("pass")
-    monkeypatch.setattr("text_recognizer.learning.training.rehearsals.PASSES", 3)
+    monkeypatch.setattr("text_recognizer.learning.experiments.rehearsals.PASSES", 3)
     failed = CliRunner().invoke(app, ["train", str(LINES), *TINY, "--name=heart", "--overfit-batches=1"])
     assert failed.exit_code == 1
     assert "fail: loss" in failed.stdout
@@ -127,7 +127,7 @@ def test_dropout_is_off_where_batches_are_learned_by_heart(line_cache):
 
 
 def test_a_learning_rate_is_suggested(line_cache, monkeypatch):
-    monkeypatch.setattr("text_recognizer.learning.training.rehearsals._STEPS", 40)
+    monkeypatch.setattr("text_recognizer.learning.experiments.rehearsals._STEPS", 40)
     rate, picture = find_learning_rate(tiny("--name=rate"))
     assert 1e-6 < rate < 1
     assert picture.read_text().startswith("<svg")

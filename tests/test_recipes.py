@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from text_recognizer.cli.main import app
-from text_recognizer.learning.training.experiment import load_experiment
+from text_recognizer.learning.experiments.experiment import load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = sorted((ROOT / "experiments" / "recipes").glob("*.sh"))

@@ -13,9 +13,9 @@ import yaml
 pytest.importorskip("ray", reason="the extra `sweep` is not installed")
 pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
 
-from text_recognizer.learning.training.sweep import complete, ranked, run_sweep
-from text_recognizer.learning.training.sweep_config import load_sweep, overrides, trial_experiment
-from text_recognizer.learning.training.sweep_results import TrialResult
+from text_recognizer.learning.experiments.sweep import complete, ranked, run_sweep
+from text_recognizer.learning.experiments.sweep_config import load_sweep, overrides, trial_experiment
+from text_recognizer.learning.experiments.sweep_results import TrialResult
 
 ROOT = Path(__file__).resolve().parent.parent
 SWEEPS = sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))

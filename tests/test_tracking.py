@@ -12,9 +12,9 @@ from tiny_training import LINES, TINY, tiny
 from typer.testing import CliRunner
 
 from text_recognizer.cli.main import app
-from text_recognizer.learning.training.run import train
-from text_recognizer.learning.training.scores import better, main_score
-from text_recognizer.learning.training.store import mlflow_client, store_uri
+from text_recognizer.learning.experiments.run import train
+from text_recognizer.learning.experiments.scores import better, main_score
+from text_recognizer.learning.experiments.store import mlflow_client, store_uri
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from text_recognizer.learning.data.iam import iam_lines
 from text_recognizer.learning.data.pages import page_lines
 from text_recognizer.learning.data.synthetic import SyntheticLines, synthetic_lines
 from text_recognizer.learning.data.synthetic_pages import SyntheticPages
-from text_recognizer.learning.training.experiment import load_experiment
+from text_recognizer.learning.experiments.experiment import load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from text_recognizer.learning.training.experiment import Experiment, load_experiment
+from text_recognizer.learning.experiments.experiment import Experiment, load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 LINES = ROOT / "experiments" / "lines.yaml"

@@ -12,7 +12,7 @@ import typer
 from text_recognizer.cli.errors import explained
 
 if TYPE_CHECKING:
-    from text_recognizer.learning.training.leaderboard import Standing
+    from text_recognizer.learning.experiments.leaderboard import Standing
 
 
 def leaderboard(
@@ -22,7 +22,7 @@ def leaderboard(
 ) -> None:
     """List the runs that MLflow recorded, sorted by the score of their task on val."""
     with explained():
-        from text_recognizer.learning.training.leaderboard import browser_command, standings
+        from text_recognizer.learning.experiments.leaderboard import browser_command, standings
 
         rows = standings(task)
         if as_json:
@@ -49,7 +49,7 @@ def _print_tables(rows: list[Standing]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from text_recognizer.learning.training.leaderboard import heading
+    from text_recognizer.learning.experiments.leaderboard import heading
 
     # Wide enough for whole rows where the output goes into a file.
     console = Console() if sys.stdout.isatty() else Console(width=200)

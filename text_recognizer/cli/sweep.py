@@ -11,8 +11,8 @@ import typer
 from text_recognizer.cli.errors import explained
 
 if TYPE_CHECKING:
-    from text_recognizer.learning.training.sweep_config import Sweep
-    from text_recognizer.learning.training.sweep_results import TrialResult
+    from text_recognizer.learning.experiments.sweep_config import Sweep
+    from text_recognizer.learning.experiments.sweep_results import TrialResult
 
 
 def sweep(
@@ -24,12 +24,12 @@ def sweep(
 ) -> None:
     """Train an experiment with many settings, stop what falls behind, and say which was best."""
     with explained("train,sweep"):
-        from text_recognizer.learning.training.sweep_config import load_sweep
+        from text_recognizer.learning.experiments.sweep_config import load_sweep
 
         chosen = load_sweep(file, name)
         chosen.address = address or chosen.address
         chosen.trials = trials or chosen.trials
-        from text_recognizer.learning.training.sweep import complete, run_sweep
+        from text_recognizer.learning.experiments.sweep import complete, run_sweep
 
         results = run_sweep(chosen, resume, typer.echo)
         _print(chosen, results)
@@ -45,7 +45,7 @@ def _print(sweep: Sweep, results: list[TrialResult]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from text_recognizer.learning.training.sweep import best_command
+    from text_recognizer.learning.experiments.sweep import best_command
 
     table = Table("trial", sweep.metric, "epochs", "state", *sweep.search, title=sweep.name, box=None)
     for result in results:

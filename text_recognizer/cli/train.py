@@ -11,7 +11,7 @@ import typer
 from text_recognizer.cli.errors import explained
 
 if TYPE_CHECKING:
-    from text_recognizer.learning.training.experiment import Experiment
+    from text_recognizer.learning.experiments.experiment import Experiment
 
 
 def train(
@@ -32,7 +32,7 @@ def train(
     # oneDNN keeps 1,024 prepared kernels; a network at a dozen widths needs more, and preparing is slow.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "20000")
     with explained():
-        from text_recognizer.learning.training.experiment import load_experiment
+        from text_recognizer.learning.experiments.experiment import load_experiment
 
         chosen = load_experiment(experiment, overrides)
         if chosen.trainer.overfit_batches:
@@ -44,8 +44,8 @@ def train(
 
 
 def _train(experiment: Experiment, resume: bool) -> None:
+    from text_recognizer.learning.experiments.run import train as run
     from text_recognizer.learning.training.ranks import say
-    from text_recognizer.learning.training.run import train as run
 
     folder = run(experiment, resume=resume)
     say(f"trained: {folder}")
@@ -54,7 +54,7 @@ def _train(experiment: Experiment, resume: bool) -> None:
 
 def _overfit(experiment: Experiment) -> None:
     """Say pass or fail; exit code 1 for fail."""
-    from text_recognizer.learning.training.rehearsals import overfit
+    from text_recognizer.learning.experiments.rehearsals import overfit
 
     verdict = overfit(experiment)
     typer.echo(f"\n{verdict}")
@@ -62,7 +62,7 @@ def _overfit(experiment: Experiment) -> None:
 
 
 def _find_learning_rate(experiment: Experiment) -> None:
-    from text_recognizer.learning.training.rehearsals import find_learning_rate
+    from text_recognizer.learning.experiments.rehearsals import find_learning_rate
 
     rate, picture = find_learning_rate(experiment)
     typer.echo(f"\nsuggested: --learning-rate={rate:.1e} ({picture} shows the curve)")

@@ -1,1 +1,1 @@
-"""Experiments: the Lightning modules, runs, export to a bundle."""
+"""What is trained, and how: Lightning modules with their data, and their way from a run to a bundle."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from ray import tune
 
-from text_recognizer.learning.training.sweep_config import Sweep, decoded, overrides
-from text_recognizer.learning.training.sweep_trial import EPOCH
+from text_recognizer.learning.experiments.sweep_config import Sweep, decoded, overrides
+from text_recognizer.learning.experiments.sweep_trial import EPOCH
 
 _FILE = "trials.json"
 FINISHED, EARLY, FAILED, UNFINISHED = "finished", "stopped early", "failed", "not finished"

@@ -10,15 +10,15 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from text_recognizer.learning import networks
+from text_recognizer.learning.experiments.fields import assign, check, fields_of, read_overrides, unknown
+from text_recognizer.learning.experiments.settings import Trainer
 from text_recognizer.learning.training.attention import Teaching
 from text_recognizer.learning.training.attention_data import ParagraphData
 from text_recognizer.learning.training.characters import CharacterData
 from text_recognizer.learning.training.choices import NetworkChoice
 from text_recognizer.learning.training.detector import DetectorData
-from text_recognizer.learning.training.fields import assign, check, fields_of, read_overrides, unknown
 from text_recognizer.learning.training.lines import LineData
 from text_recognizer.learning.training.optimization import Optimization
-from text_recognizer.learning.training.settings import Trainer
 
 
 @dataclass

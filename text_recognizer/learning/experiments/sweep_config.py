@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
-from text_recognizer.learning.training.experiment import Experiment, load_experiment
-from text_recognizer.learning.training.fields import check, unknown
+from text_recognizer.learning.experiments.experiment import Experiment, load_experiment
+from text_recognizer.learning.experiments.fields import check, unknown
 
 #: What may be said of a field: the kinds of ranges, and how many values each takes (0: one or more).
 KINDS = {"choice": 0, "grid": 0, "uniform": 2, "loguniform": 2, "randint": 2}

@@ -20,11 +20,9 @@ from text_recognizer.learning import networks
 from text_recognizer.learning.data.characters import CLASSES
 from text_recognizer.learning.data.checks import warn_if_few
 from text_recognizer.learning.data.locations import runs_dir
-from text_recognizer.learning.training.alphabets import line_alphabet
-from text_recognizer.learning.training.attention_data import ParagraphDataModule
-from text_recognizer.learning.training.attention_run import begin_with, build_attention
-from text_recognizer.learning.training.callbacks import StoppedByUserError
-from text_recognizer.learning.training.experiment import (
+from text_recognizer.learning.experiments.attention_run import begin_with, build_attention
+from text_recognizer.learning.experiments.callbacks import StoppedByUserError
+from text_recognizer.learning.experiments.experiment import (
     AttentionLineExperiment,
     CharacterExperiment,
     DetectorExperiment,
@@ -32,12 +30,14 @@ from text_recognizer.learning.training.experiment import (
     LineExperiment,
     ParagraphExperiment,
 )
+from text_recognizer.learning.experiments.machine import keep_memory, quiet
+from text_recognizer.learning.experiments.provenance import commit, data_versions, environment
+from text_recognizer.learning.experiments.tracking import Tracker, make_tracker
+from text_recognizer.learning.experiments.trainer import make_trainer
+from text_recognizer.learning.training.alphabets import line_alphabet
+from text_recognizer.learning.training.attention_data import ParagraphDataModule
 from text_recognizer.learning.training.lines import LineDataModule, LineRecognizerModule
-from text_recognizer.learning.training.machine import keep_memory, quiet
-from text_recognizer.learning.training.provenance import commit, data_versions, environment
 from text_recognizer.learning.training.ranks import first, rank
-from text_recognizer.learning.training.tracking import Tracker, make_tracker
-from text_recognizer.learning.training.trainer import make_trainer
 from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
 from text_recognizer.recognition.bundle import find_bundle
 from text_recognizer.recognition.geometry import LineGeometry

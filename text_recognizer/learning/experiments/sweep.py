@@ -18,9 +18,9 @@ from pathlib import Path
 import ray
 
 from text_recognizer.learning.data.locations import cache_dir, runs_dir
-from text_recognizer.learning.training.sweep_config import Sweep, overrides
-from text_recognizer.learning.training.sweep_results import FAILED, UNFINISHED, TrialResult, read_results
-from text_recognizer.learning.training.sweep_tuner import EXPERIMENT, new_tuner, restored_tuner
+from text_recognizer.learning.experiments.sweep_config import Sweep, overrides
+from text_recognizer.learning.experiments.sweep_results import FAILED, UNFINISHED, TrialResult, read_results
+from text_recognizer.learning.experiments.sweep_tuner import EXPERIMENT, new_tuner, restored_tuner
 
 #: What Ray is told: not to report its use to its makers, that paths in experiments are seen from the working directory,
 #: and that trials are tracked like every run.

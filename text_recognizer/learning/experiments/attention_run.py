@@ -21,7 +21,7 @@ from text_recognizer.recognition.bundle import file_hash, find_bundle
 from text_recognizer.recognition.geometry import LineGeometry
 
 if TYPE_CHECKING:
-    from text_recognizer.learning.training.experiment import AttentionLineExperiment, ParagraphExperiment
+    from text_recognizer.learning.experiments.experiment import AttentionLineExperiment, ParagraphExperiment
 
 _CALIBRATION_BATCHES = 10
 

@@ -11,9 +11,9 @@ from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
 from text_recognizer.learning.data.locations import CACHE_VARIABLE, DATA_VARIABLE, cache_dir, data_dir
-from text_recognizer.learning.training.sweep_config import LISTS, Sweep, encoded, trial_experiment
-from text_recognizer.learning.training.sweep_results import Record
-from text_recognizer.learning.training.sweep_trial import EPOCH, Trial
+from text_recognizer.learning.experiments.sweep_config import LISTS, Sweep, encoded, trial_experiment
+from text_recognizer.learning.experiments.sweep_results import Record
+from text_recognizer.learning.experiments.sweep_trial import EPOCH, Trial
 
 #: The experiment as it was when the sweep began, in the sweep's folder.
 EXPERIMENT = "experiment.yaml"

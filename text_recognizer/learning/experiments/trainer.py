@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelChec
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
-from text_recognizer.learning.training.callbacks import (
+from text_recognizer.learning.experiments.callbacks import (
     Clock,
     FiniteLoss,
     Interruption,
@@ -20,14 +20,14 @@ from text_recognizer.learning.training.callbacks import (
     ProgressBar,
     Utilization,
 )
-from text_recognizer.learning.training.checkpoints import WholeCheckpoints
-from text_recognizer.learning.training.experiment import DetectorExperiment, Experiment
-from text_recognizer.learning.training.machine import precision
+from text_recognizer.learning.experiments.checkpoints import WholeCheckpoints
+from text_recognizer.learning.experiments.experiment import DetectorExperiment, Experiment
+from text_recognizer.learning.experiments.machine import precision
+from text_recognizer.learning.experiments.samples import SamplePredictions
+from text_recognizer.learning.experiments.settings import Trainer
+from text_recognizer.learning.experiments.tracking import Tracker
 from text_recognizer.learning.training.optimization import moving_average
 from text_recognizer.learning.training.ranks import say
-from text_recognizer.learning.training.samples import SamplePredictions
-from text_recognizer.learning.training.settings import Trainer
-from text_recognizer.learning.training.tracking import Tracker
 
 
 def make_trainer(

@@ -18,10 +18,10 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import DataLoader
 
-from text_recognizer.learning.training.callbacks import FiniteLoss, ProgressBar, Utilization
-from text_recognizer.learning.training.experiment import DetectorExperiment, Experiment
-from text_recognizer.learning.training.run import build, prepare, run_dir
-from text_recognizer.learning.training.trainer import hardware
+from text_recognizer.learning.experiments.callbacks import FiniteLoss, ProgressBar, Utilization
+from text_recognizer.learning.experiments.experiment import DetectorExperiment, Experiment
+from text_recognizer.learning.experiments.run import build, prepare, run_dir
+from text_recognizer.learning.experiments.trainer import hardware
 
 PASSES = 1000  # over the batches that are to be learned by heart, unless more epochs are asked for
 #: Losses that only a network that knows its batches reaches: of characters with smoothed labels, at best 0.4.

@@ -16,9 +16,9 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from text_recognizer.learning.data.locations import runs_dir
+from text_recognizer.learning.experiments.store import mlflow_client, store_uri
 from text_recognizer.learning.training.choices import Sample
 from text_recognizer.learning.training.ranks import say
-from text_recognizer.learning.training.store import mlflow_client, store_uri
 
 _FAILURES = 3  # after so many in a row the tracker is left alone
 

@@ -11,9 +11,9 @@ from typing import Any
 import lightning
 from ray import tune
 
-from text_recognizer.learning.training.callbacks import StoppedByUserError
-from text_recognizer.learning.training.run import run_dir, train
-from text_recognizer.learning.training.sweep_config import Sweep, decoded, trial_experiment
+from text_recognizer.learning.experiments.callbacks import StoppedByUserError
+from text_recognizer.learning.experiments.run import run_dir, train
+from text_recognizer.learning.experiments.sweep_config import Sweep, decoded, trial_experiment
 
 #: What trials report beside the metrics of their validations: epochs done.
 EPOCH = "epoch"

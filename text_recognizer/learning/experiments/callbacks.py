@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 from torch import Tensor
 
-from text_recognizer.learning.training.scores import better, main_score
+from text_recognizer.learning.experiments.scores import better, main_score
 
 _SOON = 3  # steps after which the bar first says how busy the machine is
 

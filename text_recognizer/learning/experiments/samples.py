@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 from lightning.pytorch.callbacks import Callback
 
+from text_recognizer.learning.experiments.tracking import Tracker
 from text_recognizer.learning.training.choices import Sample
 from text_recognizer.learning.training.ranks import first
-from text_recognizer.learning.training.tracking import Tracker
 
 _PER_BATCH = 2  # batches hold lines of like width: a few of each show more
 _COLUMNS = ("set", "label", "prediction")

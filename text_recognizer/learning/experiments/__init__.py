@@ -1,0 +1,1 @@
+"""Experiments: described in a file and checked, run, tracked, compared, swept."""
