@@ -28,6 +28,14 @@ from text_recognizer.learning.training.export import export_run
 from text_recognizer.learning.training.warm_start import _in_order, bundle_alphabet
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Ctrl-C as in a terminal: a process that a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("override", "named", "nearest"),
     [
