@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import ArgumentParser
 
 from text_recognizer.learning import networks
-from text_recognizer.learning.experiments.fields import assign, check, fields_of, read_overrides, unknown
+from text_recognizer.learning.experiments.fields import assign, check, fields_of, read_overrides, read_yaml, unknown
 from text_recognizer.learning.experiments.settings import Trainer
 from text_recognizer.learning.training.attention import Teaching
 from text_recognizer.learning.training.attention_data import ParagraphData
@@ -112,12 +111,7 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     Raises ValueError that names the key, and the nearest valid one, for an unknown key or a value of the wrong type,
     of the network's config too, and FileNotFoundError for a missing file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no experiment at {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+    content = read_yaml(path, "experiment")
     task = content.get("task") if isinstance(content, dict) else None
     if task not in _KINDS:
         raise ValueError(f"{path}: `task` must be one of {', '.join(_KINDS)}, not {task!r}")

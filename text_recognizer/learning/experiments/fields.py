@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import types
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
@@ -25,6 +26,17 @@ def check(value: Any, kind: Any, key: str = "") -> None:
         _check_items(value, kind, key)
     elif not _fits(value, kind):
         raise ValueError(f"{key} must be {_described(kind)}, not {value!r}{_near_choice(value, kind)}")
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """The content of a YAML file. what: the message calls it. Raises FileNotFoundError, and ValueError where it is no
+    YAML."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no {what} at {path}")
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
 
 
 def fields_of(kind: Any) -> dict[str, Any]:

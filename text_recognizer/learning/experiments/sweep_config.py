@@ -13,10 +13,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
-
 from text_recognizer.learning.experiments.experiment import Experiment, load_experiment
-from text_recognizer.learning.experiments.fields import check, unknown
+from text_recognizer.learning.experiments.fields import check, read_yaml, unknown
 
 #: What may be said of a field: the kinds of ranges, and how many values each takes (0: one or more).
 KINDS = {"choice": 0, "grid": 0, "uniform": 2, "loguniform": 2, "randint": 2}
@@ -84,12 +82,7 @@ def load_sweep(path: Path, name: str = "") -> Sweep:
     name: another than the file's. Raises ValueError that names the key for whatever is wrong, and FileNotFoundError
     for a missing file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no sweep at {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+    content = read_yaml(path, "sweep")
     try:
         sweep = _made(content)
         sweep.experiment = os.path.normpath(path.parent / sweep.experiment)

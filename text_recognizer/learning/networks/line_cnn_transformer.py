@@ -26,9 +26,9 @@ class LineCNNTransformerConfig:
     """
 
     classes: int = 2
-    channels: list[int] = field(default_factory=lambda: [32, 64, 128])
+    channels: list[int] = field(default_factory=lambda: [24, 48, 96])
     columns: int = 3
-    hidden: int = 256
+    hidden: int = 192
     width: int = 256
     layers: int = 3
     heads: int = 4
@@ -45,17 +45,7 @@ class LineCNNTransformer(ImageToSequence):
     height = 64
 
     def __init__(self, config: LineCNNTransformerConfig) -> None:
-        decoder = DecoderConfig(
-            config.classes,
-            config.width,
-            config.layers,
-            config.heads,
-            config.feedforward,
-            config.dropout,
-            config.guided,
-            config.follow,
-        )
-        super().__init__(config.hidden, (1, 1), (self.height, WindowCNN.stride), decoder)
+        super().__init__(config.hidden, (1, 1), (self.height, WindowCNN.stride), DecoderConfig.of(config))
         self.config = config
         self.cnn = WindowCNN(config.channels, config.columns, config.hidden)
 

@@ -47,17 +47,8 @@ class ResNetTransformer(ImageToSequence):
 
     def __init__(self, config: ResNetTransformerConfig) -> None:
         stages = len(config.channels)
-        decoder = DecoderConfig(
-            config.classes,
-            config.width,
-            config.layers,
-            config.heads,
-            config.feedforward,
-            config.dropout,
-            config.guided,
-            config.follow,
-        )
-        super().__init__(config.channels[-1], (config.rows, config.columns), (2 ** (stages + 1), 2**stages), decoder)
+        merge, stride = (config.rows, config.columns), (2 ** (stages + 1), 2**stages)
+        super().__init__(config.channels[-1], merge, stride, DecoderConfig.of(config))
         self.config = config
         self.cnn = convolutions(config.stem, config.channels, config.blocks)
 

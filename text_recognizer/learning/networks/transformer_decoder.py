@@ -12,7 +12,8 @@ Shapes: B images, T tokens, S tokens so far, M cells of the image's grid, L laye
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,11 @@ class DecoderConfig:
     dropout: float
     guided: int
     follow: bool
+
+    @classmethod
+    def of(cls, network: Any) -> DecoderConfig:
+        """The decoder's part of a network's config: its fields of the same names."""
+        return cls(**{part.name: getattr(network, part.name) for part in fields(cls)})
 
 
 def sinusoids(positions: Tensor, width: int) -> Tensor:

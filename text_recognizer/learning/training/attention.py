@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-import lightning
 import torch
 from torch import Tensor, nn
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.attention_batches import IGNORED, AttentionBatch
-from text_recognizer.learning.evaluation.error_rates import error_rates
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence, grid
 from text_recognizer.learning.networks.transformer_decoder import start_places
 from text_recognizer.learning.training.choices import NetworkChoice, Sample
-from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
-from text_recognizer.learning.training.ranks import gathered
+from text_recognizer.learning.training.optimization import Optimization
+from text_recognizer.learning.training.reading import TextModule
 from text_recognizer.recognition.tokens import Tokens
 
 
@@ -39,11 +37,13 @@ class Teaching:
     spread: tuple[float, float] = (0.5, 0.6)
 
 
-class AttentionModule(lightning.LightningModule):
+class AttentionModule(TextModule):
     """An attention network, its losses, and its error rates on the validation sources.
 
     freeze_encoder: what makes features of images does not learn.
     """
+
+    network: ImageToSequence
 
     def __init__(
         self,
@@ -54,16 +54,15 @@ class AttentionModule(lightning.LightningModule):
         val_names: list[str],
         freeze_encoder: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(optimization, val_names)
         self.alphabet, self.tokens = alphabet, Tokens(alphabet)
         built = networks.build(network.name, classes=len(self.tokens), **network.fields)
         self.network = cast(ImageToSequence, built)
-        self.optimization, self.teaching, self.val_names = optimization, teaching, val_names
+        self.teaching = teaching
         self.freeze_encoder = freeze_encoder
         if freeze_encoder:
             for parameter in self.network.encoder_parameters():
                 parameter.requires_grad_(False)
-        self.readings: list[list[tuple[str, str]]] = []
 
     def train(self, mode: bool = True) -> AttentionModule:
         """As PyTorch's; the batch normalisation of a frozen encoder keeps its statistics."""
@@ -77,12 +76,6 @@ class AttentionModule(lightning.LightningModule):
     def on_train_start(self) -> None:
         """The features of a frozen encoder were computed with all dropout off."""
         self.train()
-
-    def on_train_epoch_start(self) -> None:
-        """Other paragraphs every epoch, unless a few batches are to be learned by heart."""
-        order = self.trainer.datamodule.order  # type: ignore[attr-defined]
-        if order.epoch != self.current_epoch and not getattr(self.trainer, "overfit_batches", 0):
-            order.start_at(self.current_epoch)
 
     def training_step(self, batch: AttentionBatch, _: int) -> Tensor:
         """Cross entropy of the next tokens and of where the guided layer looks, in float32."""
@@ -128,10 +121,6 @@ class AttentionModule(lightning.LightningModule):
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         return first + (last - first) * min(1.0, self.global_step / steps)
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget the readings of the last validation."""
-        self.readings = [[] for _ in self.val_names]
-
     def validation_step(self, batch: AttentionBatch, _: int, dataloader_idx: int = 0) -> None:
         """Greedy readings of a batch. A network that does not know when to stop is stopped soon after the true end."""
         self.readings[dataloader_idx] += zip(self._texts(batch), batch.texts, strict=True)
@@ -147,18 +136,6 @@ class AttentionModule(lightning.LightningModule):
         memory, hidden, shape = self.remember(batch)
         numbers, _, _ = self.network.read(memory, hidden, shape, int(1.2 * batch.tokens.shape[1]) + 20)
         return [self.tokens.decode(row) for row in numbers.tolist()]
-
-    def on_validation_epoch_end(self) -> None:
-        """Log CER and WER of each validation source; a newline counts as a space."""
-        for name, readings in zip(self.val_names, self.readings, strict=True):
-            if pairs := gathered(readings):
-                rates = error_rates([text for text, _ in pairs], [reference for _, reference in pairs])
-                self.log(f"{name}/cer", rates.cer, prog_bar=True)
-                self.log(f"{name}/wer", rates.wer)
-
-    def configure_optimizers(self) -> Any:
-        """AdamW with warm-up and cosine."""
-        return optimizer_and_schedule(self.network, self.optimization, int(self.trainer.estimated_stepping_batches))
 
     def transfer_batch_to_device(self, batch: AttentionBatch, device: torch.device, _: int) -> AttentionBatch:
         """All tensors to the device."""

@@ -56,7 +56,6 @@ def _description(name: str, version: str, members: Sequence[Bundle], settings: d
         "parameters": sum(member.provenance["parameters"] for member in members),
         "epochs": sum(member.provenance["epochs"] for member in members),
         "steps": sum(member.provenance["steps"] for member in members),
-        "minutes": 0.0,
         "exported": datetime.date.today().isoformat(),
     }
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import lightning
 import torch
@@ -15,12 +14,11 @@ from text_recognizer.learning import networks
 from text_recognizer.learning.data.augmentation import LineAugmentation
 from text_recognizer.learning.data.batches import Collate, LineBatch, MixedLines, WidthBatches
 from text_recognizer.learning.data.sources import LineSource
-from text_recognizer.learning.evaluation.error_rates import error_rates
 from text_recognizer.learning.networks.crnn import CRNN
 from text_recognizer.learning.training.alphabets import lines_within
 from text_recognizer.learning.training.choices import NetworkChoice, Sample, one_thread
-from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
-from text_recognizer.learning.training.ranks import gathered
+from text_recognizer.learning.training.optimization import Optimization
+from text_recognizer.learning.training.reading import TextModule
 from text_recognizer.recognition.decoding import greedy, softmax
 from text_recognizer.recognition.geometry import LineGeometry
 
@@ -84,7 +82,7 @@ def ctc_loss(logits: Tensor, batch: LineBatch) -> Tensor:
     return nn.functional.ctc_loss(log_probabilities, batch.targets, batch.frames, batch.lengths, zero_infinity=True)
 
 
-class LineRecognizerModule(lightning.LightningModule):
+class LineRecognizerModule(TextModule):
     """A network that maps line images to CTC logits, its loss, and its error rates on the validation sources."""
 
     def __init__(
@@ -95,17 +93,10 @@ class LineRecognizerModule(lightning.LightningModule):
         val_names: list[str],
         shortcut_weight: float = 0.1,
     ) -> None:
-        super().__init__()
+        super().__init__(optimization, val_names)
         self.network = networks.build(network.name, classes=len(alphabet), **network.fields)
-        self.alphabet, self.optimization, self.val_names = alphabet, optimization, val_names
+        self.alphabet = alphabet
         self.shortcut_weight = shortcut_weight
-        self.readings: list[list[tuple[str, str]]] = []
-
-    def on_train_epoch_start(self) -> None:
-        """Another order of the lines every epoch, unless a few batches are to be learned by heart."""
-        order = self.trainer.datamodule.order  # type: ignore[attr-defined]
-        if order.epoch != self.current_epoch and not getattr(self.trainer, "overfit_batches", 0):
-            order.start_at(self.current_epoch)
 
     def training_step(self, batch: LineBatch, _: int) -> Tensor:
         """CTC loss, and with a small weight that of the shortcut head where the network has one."""
@@ -117,10 +108,6 @@ class LineRecognizerModule(lightning.LightningModule):
     def _logged(self, loss: Tensor, batch: LineBatch) -> Tensor:
         self.log("train/ctc", loss, prog_bar=True, batch_size=len(batch.labels))
         return loss
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget the readings of the last validation."""
-        self.readings = [[] for _ in self.val_names]
 
     def validation_step(self, batch: LineBatch, _: int, dataloader_idx: int = 0) -> None:
         """Greedy readings of a batch."""
@@ -141,18 +128,6 @@ class LineRecognizerModule(lightning.LightningModule):
         logits = self.network(batch.images[:count]).float()
         rows = [softmax(row[:frames].cpu().numpy()) for row, frames in zip(logits, batch.frames[:count], strict=True)]
         return [self.alphabet.decode([found.number for found in greedy(probabilities)]) for probabilities in rows]
-
-    def on_validation_epoch_end(self) -> None:
-        """Log CER and WER of each validation source."""
-        for name, readings in zip(self.val_names, self.readings, strict=True):
-            if pairs := gathered(readings):
-                rates = error_rates([text for text, _ in pairs], [reference for _, reference in pairs])
-                self.log(f"{name}/cer", rates.cer, prog_bar=True)
-                self.log(f"{name}/wer", rates.wer)
-
-    def configure_optimizers(self) -> Any:
-        """AdamW with warm-up and cosine."""
-        return optimizer_and_schedule(self.network, self.optimization, int(self.trainer.estimated_stepping_batches))
 
     def transfer_batch_to_device(self, batch: LineBatch, device: torch.device, dataloader_idx: int) -> LineBatch:  # noqa: ARG002
         """Images and targets to the device; CTC wants the lengths on the host."""
