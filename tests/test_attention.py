@@ -91,6 +91,27 @@ def test_padding_changes_nothing(network):
     assert torch.allclose(readings[0][2], readings[1][2], atol=1e-3)
 
 
+@pytest.mark.parametrize("rows", [6, 7, 8])  # three features make a cell: all remainders
+def test_features_mean_the_same_beside_those_of_a_higher_paragraph(rows):
+    torch.manual_seed(0)
+    fields = {key: value for key, value in SMALL["resnet-transformer"].items() if key != "classes"}
+    choice = NetworkChoice("resnet-transformer", fields)
+    module = AttentionModule(choice, ALPHABET, Optimization(), Teaching(), ["val"]).eval()
+    rng, stride = np.random.default_rng(0), module.network.stride
+    pieces = [
+        Piece(rng.random((16, height, 20)).astype(np.float16), stride, "abc", np.zeros((4, 2), np.float32))
+        for height in (rows, 15)
+    ]
+    memories = []
+    for batch in (collate(pieces[:1], module.tokens), collate(pieces, module.tokens)):
+        with torch.inference_mode():
+            memory, hidden, shape = module.remember(batch)
+        own = ~hidden[0].reshape(shape)
+        assert own.sum(0).max() == -(-rows // module.network.merge[0])
+        memories.append(memory[0][..., own.flatten(), :])
+    assert torch.allclose(*memories, atol=1e-5)
+
+
 def test_onnx_agrees_step_by_step_at_several_sizes(network):
     assert check_steps(network, to_onnx(network), decoder_to_onnx(network)) < 1e-3
 

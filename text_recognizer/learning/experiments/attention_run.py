@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import lightning
@@ -62,20 +63,16 @@ def _origin(start: str) -> str:
 
 
 def begin_with(start: str, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
-    """Begin with the CNN of a line bundle, or with the whole network of a run (its averaged weights).
+    """Begin with a run's averaged weights (all of them, or its CNN if its network is another), or with a bundle's CNN.
 
-    Where the CNN goes on learning, its batch normalisation is measured on this run's own images first. Raises
+    Where a bundle's CNN goes on learning, its batch normalisation is measured on this run's own images first. Raises
     ValueError where the weights are of another shape.
     """
     assert isinstance(module, AttentionModule)
     assert isinstance(data, ParagraphDataModule | AttentionLineDataModule)
     checkpoint = runs_dir() / start / "last.ckpt"
     if checkpoint.is_file():
-        state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
-        try:
-            module.load_state_dict(state)
-        except RuntimeError as error:
-            raise ValueError(f"{checkpoint} is of another network than the experiment's: {error}") from error
+        _load_run(checkpoint, module)
         return
     cnn = cast(nn.Module, module.network.cnn)
     load_bundle_cnn(cnn, find_bundle(start))
@@ -83,3 +80,17 @@ def begin_with(start: str, module: lightning.LightningModule, data: lightning.Li
         data.setup("fit")
         batches = itertools.islice(data.train_dataloader(), _CALIBRATION_BATCHES)
         calibrate(cnn, (batch.maps for batch in batches))
+
+
+def _load_run(checkpoint: Path, module: AttentionModule) -> None:
+    """The averaged weights of a run: all, or those of the CNN. Raises ValueError where shapes differ."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    try:
+        if state.keys() == module.state_dict().keys():
+            module.load_state_dict(state)
+        else:
+            prefix = "network.cnn."
+            cnn = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            cast(nn.Module, module.network.cnn).load_state_dict(cnn)
+    except RuntimeError as error:
+        raise ValueError(f"{checkpoint} is of another network than the experiment's: {error}") from error

@@ -58,6 +58,16 @@ class ImageToSequence(nn.Module):
         """Rows and columns of cells of a map of features."""
         return -(-features[0] // self.merge[0]), -(-features[1] // self.merge[1])
 
+    def seen(self, sizes: Tensor) -> Tensor:
+        """Rows and columns of features that cells are made of, (B, 2) of (B, 2).
+
+        The maximum over rows drops the last row where the rows divide evenly. In a batch of higher images that row
+        would come back, in a cell of its own beside the last one, so it is to be cleared there.
+        """
+        rows = self.merge[0]
+        covered = -(-sizes[:, 0] // rows) * rows - rows // 2
+        return torch.stack([torch.minimum(sizes[:, 0], covered), sizes[:, 1]], dim=1)
+
     def hidden(self, sizes: Tensor, features: tuple[int, int]) -> Tensor:
         """The cells that are padding (B, M), bool.
 

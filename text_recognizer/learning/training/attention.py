@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -40,10 +40,12 @@ class Teaching:
 class AttentionModule(TextModule):
     """An attention network, its losses, and its error rates on the validation sources.
 
-    freeze_encoder: what makes features of images does not learn.
+    freeze_encoder: what makes features of images does not learn. overfit_loss: only a network that knows its batches
+    by heart has such a loss, guidance included, after `learn_by_heart`.
     """
 
     network: ImageToSequence
+    overfit_loss = 0.2
 
     def __init__(
         self,
@@ -73,6 +75,10 @@ class AttentionModule(TextModule):
                     module.eval()
         return self
 
+    def learn_by_heart(self) -> None:
+        """Teach without what helps to generalise, and keeps the loss up: smoothed labels, wrong tokens and places."""
+        self.teaching = replace(self.teaching, label_smoothing=0.0, corrupted=0.0, wander=(0.0, 0.0))
+
     def on_train_start(self) -> None:
         """The features of a frozen encoder were computed with all dropout off."""
         self.train()
@@ -101,7 +107,7 @@ class AttentionModule(TextModule):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_encoder):
                 features = self.network.features(batch.maps)
             sizes = -(-sizes // torch.tensor(self.network.stride, device=sizes.device))
-            features = features * _inside(sizes, features.shape[2:])
+        features = features * _inside(self.network.seen(sizes), features.shape[2:])
         shape = features.shape[2], features.shape[3]
         return self.network.memory(features), self.network.hidden(sizes, shape), self.network.cells(shape)
 
@@ -145,14 +151,15 @@ class AttentionModule(TextModule):
 
 
 def guidance_loss(attention: Tensor, places: Tensor, cells: Tensor, spread: tuple[float, float]) -> Tensor:
-    """Cross entropy between attention and a Gaussian around the true place, mean over the characters.
+    """How far attention is from a Gaussian around the true place (the Kullback-Leibler divergence), mean over the
+    characters: 0 where it is that Gaussian.
 
     attention: (B, T, M), rows sum to 1. places: (B, T, 2) in cells, NaN where there is none. cells: (M, 2).
     """
     known = places[..., 0].isfinite()
     distance = (places[known][:, None] - cells) / torch.tensor(spread, device=cells.device)  # (N, M, 2)
-    target = (-0.5 * distance.square().sum(-1)).softmax(-1)
-    return -(target * attention[known].float().clamp_min(1e-9).log()).sum(-1).mean()
+    aim = (-0.5 * distance.square().sum(-1)).log_softmax(-1)
+    return (aim.exp() * (aim - attention[known].float().clamp_min(1e-9).log())).sum(-1).mean()
 
 
 def _inside(sizes: Tensor, shape: torch.Size) -> Tensor:
