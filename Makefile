@@ -17,7 +17,7 @@ serve: $(VENV)/.serving
 	@$(VENV)/bin/text-recognizer serve
 
 test: lint types
-	$(VENV)/bin/pytest --numprocesses auto --dist loadfile
+	$(VENV)/bin/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.develop
 	$(VENV)/bin/ruff check .

@@ -2,7 +2,8 @@
 
     python benchmarks/data_speed.py
 
-A line is set in a font, distorted, put on paper and normalised, as training gets it. Without a data folder
+A line is set in a font, distorted and put on paper, which is what the generator does, and then normalised as every line
+is that training gets. Without a data folder
 (TEXT_RECOGNIZER_DATA) the fonts and the text of the tests serve. Processor time counts the work itself,
 whatever else the machine does meanwhile; the clock says what one waits for.
 """
@@ -23,7 +24,7 @@ from machine import machine
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def make(number: int, count: int) -> tuple[float, float, float]:
+def make(number: int, count: int, normalized: bool = True) -> tuple[float, float, float]:
     """Make lines of a seed; begin and end by the clock, and seconds of processor time. Start-up does not count."""
     import cv2
 
@@ -34,16 +35,20 @@ def make(number: int, count: int) -> tuple[float, float, float]:
     for _ in lines.normalized(20):  # fonts are opened
         pass
     begin, start = time.monotonic(), time.process_time()
-    for _ in lines.normalized(count):
+    for index in range(count) if not normalized else ():
+        lines[index]
+    for _ in lines.normalized(count if normalized else 0):
         pass
     return begin, time.monotonic(), time.process_time() - start
 
 
-def timed(processes: int, count: int) -> tuple[float, float]:
+def timed(processes: int, count: int, normalized: bool) -> tuple[float, float]:
     """Lines a second by the clock, from the first begin to the last end, and lines a second of processor time."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
-        begins, ends, spent = zip(*pool.map(make, range(processes), [count] * processes), strict=True)
+        begins, ends, spent = zip(
+            *pool.map(make, range(processes), [count] * processes, [normalized] * processes), strict=True
+        )
     return processes * count / (max(ends) - min(begins)), processes * count / sum(spent)
 
 
@@ -61,8 +66,9 @@ def main() -> None:
         profile.runcall(make, 1, options.count)
         pstats.Stats(profile).sort_stats("tottime").print_stats(20)
         return
-    clock, processor = timed(options.processes, options.count)
-    print(f"synthetic lines, {options.processes} processes: {clock:.0f} lines/s, {processor:.0f} lines/s of a core")
+    for what, normalized in (("made", False), ("made and normalised", True)):
+        clock, processor = timed(options.processes, options.count, normalized)
+        print(f"{what}, {options.processes} processes: {clock:.0f} lines/s, {processor:.0f} lines/s of a core")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 What each rung learned from, its size, its training and its scores on val stand in its bundle, where
 `text-recognizer export` has written them. Milliseconds are measured here, all rungs in one run, through
-`TextRecognizer`, on pieces of a sample page: characters 256 at a time, lines 16 at a time, a paragraph by itself.
+`TextRecognizer`, on pieces of a sample page: characters 256 at a time, lines 16 at a time, a paragraph or a page
+(whose lines are found, not read) by itself.
 --write puts the table into docs/ladder.md.
 """
 
@@ -29,15 +30,24 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "ladder.md"
 MARKS = ("<!-- the table: python benchmarks/ladder.py --write -->", "<!-- end of the table -->")
 RUNGS = (
+    "characters-mlp",
     "characters",
+    "characters-resnet",
     "line-windows",
     "line-cnn",
     "line-cnn-lstm",
     "line-cnn-transformer",
     "lines",
     "paragraphs",
+    "detector",
 )
-UNITS = {"characters": "character", "lines": "line", "attention-lines": "line", "paragraphs": "paragraph"}
+UNITS = {
+    "characters": "character",
+    "lines": "line",
+    "attention-lines": "line",
+    "paragraphs": "paragraph",
+    "detector": "page",
+}
 
 
 def description(bundle: str) -> dict[str, Any]:
@@ -49,6 +59,8 @@ def description(bundle: str) -> dict[str, Any]:
 def pieces(unit: str) -> list[np.ndarray]:
     """What a rung is given to read: pieces of the sample letter."""
     page = np.array(Image.open(ROOT / "samples" / "letter.jpg").convert("L"))
+    if unit == "page":
+        return [page]
     boxes = [np.array(line.polygon) for line in TextRecognizer().read(page).lines]
     lines = [page[int(b[:, 1].min()) : int(b[:, 1].max()), int(b[:, 0].min()) : int(b[:, 0].max())] for b in boxes]
     if unit == "character":
@@ -60,7 +72,7 @@ def pieces(unit: str) -> list[np.ndarray]:
 
 
 def milliseconds(bundle: str, task: str) -> float:
-    """A reading of one character, line or paragraph, the median of three rounds."""
+    """A reading of one character, line, paragraph or page, the median of three rounds."""
     unit = UNITS[task]
     images = pieces(unit)
     read = reader(bundle, unit)
@@ -79,6 +91,9 @@ def reader(bundle: str, unit: str) -> Callable[[list[np.ndarray]], Any]:
         return TextRecognizer(characters=bundle).read_characters
     if unit == "line":
         return TextRecognizer(lines=bundle).read_lines
+    if unit == "page":
+        detector = TextRecognizer(detector=bundle).detector
+        return lambda images: [detector.detect(image) for image in images]
     recognizer = TextRecognizer(paragraphs=bundle)
     return lambda images: [recognizer.read_paragraph(image) for image in images]
 
@@ -88,7 +103,8 @@ def row(bundle: str) -> str:
     found = description(bundle)
     provenance = found["provenance"]
     experiment = provenance["experiment"]
-    sources = ", ".join(dict.fromkeys(source["name"] for source in experiment["data"]["train"]))
+    data = experiment["data"]
+    sources = ", ".join(data.get("pages") or dict.fromkeys(source["name"] for source in data["train"]))
     minutes = provenance.get("minutes")
     cells = (
         f"[{found['name']}](../text_recognizer/bundles/{found['name']}/README.md)",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from programs import SHARED
 
 # The tests run in a process a core: threads of PyTorch's in each of them would wait for one another. Before its import.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,6 +21,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
 DATA = Path(__file__).resolve().parent / "data"
+#: Files that take long: begun first, for a process that begins one last would keep the others waiting for it.
+LONG = ("test_sweep.py", "test_notebooks.py", "test_ddp.py", "test_tracking.py", "test_training.py", "test_recipes.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder that pytest's processes share, made by the first of them."""
+    if not hasattr(config, "workerinput"):
+        folder = os.environ[SHARED] = tempfile.mkdtemp(prefix="text-recognizer-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first; pytest-xdist is told to keep this order."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")

@@ -307,6 +307,7 @@ def test_attention_lines_train_export_and_read(tiny_data, tmp_path):
         "--data.train=[{name: iam-train}]",
         "--data.val=[{name: iam-val}]",
         "--data.columns=3000",
+        "--start_from=",
         *TINY,
     ]
     succeed("train", "experiments/line-cnn-transformer.yaml", "--name=t", "--trainer.epochs=1", *arguments)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from conftest import DATA
 from PIL import Image
+from programs import program
 from scipy.io import savemat
-from test_training import program
 from typer.testing import CliRunner
 
 from text_recognizer import TextRecognizer

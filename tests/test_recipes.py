@@ -4,11 +4,11 @@ import os
 import shlex
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import typer
+from programs import forked_program
 
 from text_recognizer.cli.main import app
 from text_recognizer.learning.experiments.experiment import load_experiment
@@ -58,7 +58,7 @@ def test_every_command_of_a_recipe_is_understood(recipe, size, tmp_path):
 
 
 def test_the_recipe_of_characters_makes_a_bundle(tiny_data, tmp_path):
-    program = f'exec {shlex.quote(sys.executable)} -m text_recognizer.cli.main "$@"'
+    program = f'exec {shlex.join(forked_program())} "$@"'
     done = run(ROOT / "experiments" / "recipes" / "characters.sh", program, tmp_path, *TINY)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "bundle" / "confusion.png").is_file()

@@ -8,6 +8,7 @@ import os
 import time
 
 import pytest
+from test_experiments import CtrlCInValidation
 from tiny_training import LINES, TINY, tiny
 from typer.testing import CliRunner
 
@@ -19,10 +20,12 @@ from text_recognizer.learning.experiments.store import mlflow_client, store_uri
 
 @pytest.fixture(scope="module")
 def tracked(line_cache):
-    """A run of one epoch that went on to two, and a second run: their record in one store."""
+    """A run of one epoch that went on to two, and a second that Ctrl-C stopped: their record in one store."""
     train(tiny("--name=first", "--samples=2", tracker="mlflow"))
     train(tiny("--name=first", "--samples=2", "--epochs=2", tracker="mlflow"), resume=True)
-    train(tiny("--name=second", "--samples=0", "--network.fields.hidden=4", tracker="mlflow"))
+    second = tiny("--name=second", "--samples=0", "--network.fields.hidden=4", "--epochs=2", tracker="mlflow")
+    with pytest.raises(KeyboardInterrupt):
+        train(second, callbacks=[CtrlCInValidation()])
     return mlflow_client()
 
 
@@ -54,6 +57,12 @@ def test_a_run_is_recorded_whole_and_goes_on_in_the_same_record(tracked, line_ca
     assert files == {"experiment.json", "environment.json", "samples"}
     assert len(tracked.list_artifacts(run.info.run_id, "samples")) == 4
     assert (line_cache / "runs" / "mlflow-artifacts" / run.info.run_id).is_dir()
+
+
+def test_a_run_that_was_stopped_is_no_failure(tracked):
+    run = runs(tracked)["second"]
+    assert run.info.status == "KILLED"
+    assert len(tracked.get_metric_history(run.info.run_id, "iam-val/cer")) == 1
 
 
 def leaderboard(*options):

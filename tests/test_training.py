@@ -1,13 +1,11 @@
 """Training from data to a bundle that reads, on small data made by the test, through the real program."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import program, unforked_program
 
 from text_recognizer.learning.data.batches import MixedLines, WidthBatches
 from text_recognizer.learning.data.iam import iam_lines
@@ -38,11 +36,6 @@ TINY_DETECTOR = [
     "--trainer.precision=32-true",
     "--trainer.tracker=none",
 ]
-
-
-def program(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "text_recognizer.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ, timeout=280)
 
 
 def test_lines_train_resume_export_and_read(tiny_data, tmp_path):
@@ -101,7 +94,7 @@ def test_a_broken_experiment_is_named(tmp_path, content, message):
 def test_missing_data_say_where_to_put_them(tmp_path, monkeypatch):
     monkeypatch.setenv("TEXT_RECOGNIZER_DATA", str(tmp_path / "nowhere"))
     monkeypatch.setenv("TEXT_RECOGNIZER_CACHE", str(tmp_path / "cache"))
-    result = program("train", "experiments/lines.yaml", "--name=nothing")
+    result = unforked_program("train", "experiments/lines.yaml", "--name=nothing")
     assert result.returncode == 2
     assert "TEXT_RECOGNIZER_DATA" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
@@ -128,7 +121,7 @@ def test_export_replaces_nothing_but_a_bundle(tmp_path):
         (tmp_path / "run" / name).write_text("{}")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("dear diary")
-    result = program("export", tmp_path / "run", "--output", tmp_path / "mine")
+    result = unforked_program("export", tmp_path / "run", "--output", tmp_path / "mine")
     assert result.returncode == 2
     assert "no model bundle" in result.stderr
     assert (tmp_path / "mine" / "diary.txt").read_text() == "dear diary"

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from programs import program
 from test_networks import SMALL
-from test_training import TINY_LINES, program
+from test_training import TINY_LINES
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION, normalize_line

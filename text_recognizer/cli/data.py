@@ -18,7 +18,9 @@ app = typer.Typer(help="Datasets: list them, prepare them, look at them.", no_ar
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A dataset, or one split of it: iam, copiste-val, synthetic.")
 ]
-PathOption = Annotated[str, typer.Option("--path", metavar="FOLDER", help="The folder of `folder` and `pages`.")]
+PathOption = Annotated[
+    str, typer.Option("--path", metavar="FOLDER", help="The folder of `folder`, `pages` and `pages-paragraphs`.")
+]
 Made = Annotated[int, typer.Option("--made", min=1, help="Samples of a dataset that is made: synthetic, stacked-...")]
 Seed = Annotated[int, typer.Option(help="Of a dataset that is made.")]
 

@@ -1,4 +1,4 @@
-"""`text-recognizer ensemble`: several line bundles as one that reads with the average of them."""
+"""`text-recognizer ensemble`: several bundles of one kind as one that reads with the average of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from text_recognizer.cli.errors import explained
 
 def ensemble(
     bundles: Annotated[
-        list[str], typer.Argument(metavar="BUNDLE BUNDLE...", help="Line bundles: shipped names or folders.")
+        list[str],
+        typer.Argument(
+            metavar="BUNDLE BUNDLE...",
+            help="Bundles of one kind (lines by CTC, lines by attention, or paragraphs): shipped names or folders.",
+        ),
     ],
     output: Annotated[Path, typer.Option(help="Folder of the bundle to write.")],
     weight: Annotated[
@@ -21,7 +25,7 @@ def ensemble(
     version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
     measure: Annotated[bool, typer.Option(help="Measure the ensemble on val and write the scores into it.")] = True,
 ) -> None:
-    """Write a bundle that averages the aligned posteriors of several line bundles."""
+    """Write a bundle that reads with several: of CTC it averages the aligned posteriors, of attention every step."""
     with explained():
         from text_recognizer.learning.training.ensemble import write_ensemble
 

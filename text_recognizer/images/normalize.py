@@ -49,10 +49,9 @@ def is_light_on_dark(gray: Gray, window: int | None = None) -> bool:
     Looking at neighbourhoods only, a page that lies on a dark table is still dark on light.
     """
     size = max(9, window or gray.shape[0] // 2) | 1
-    local = gray.astype(np.float32)
-    local -= cv2.blur(local, (size, size), borderType=cv2.BORDER_REFLECT)
-    local /= 255
-    return float((local * local * local).mean()) > 1e-6
+    level = gray.astype(np.float32)
+    local = cv2.subtract(level, cv2.blur(level, (size, size), borderType=cv2.BORDER_REFLECT)).ravel()
+    return float(np.dot(local * local, local)) > 1e-6 * 255**3 * local.size
 
 
 def ink_density(gray: Gray, kernel: int | None = None) -> NDArray[np.float32]:
@@ -69,10 +68,10 @@ def ink_density(gray: Gray, kernel: int | None = None) -> NDArray[np.float32]:
     size = max(9, kernel or gray.shape[0] * 2 // 3) | 1
     smooth = cv2.GaussianBlur(gray, (3, 3), 0)
     paper = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    paper_level = np.maximum(cv2.blur(paper, (size // 2 | 1, size // 2 | 1)), 24).astype(np.float32)
-    paper_level = np.minimum(paper_level, np.maximum(paper, 24))
-    density = np.clip(1 - gray / paper_level, 0, 1).astype(np.float32)
-    return _stretch(density)
+    level = cv2.max(cv2.min(cv2.blur(paper, (size // 2 | 1, size // 2 | 1)), paper), 24.0)
+    density = cv2.divide(gray, level, dtype=cv2.CV_32F)
+    np.subtract(1, density, out=density)
+    return _stretch(cv2.max(density, 0.0))
 
 
 def _stretch(density: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -83,7 +82,9 @@ def _stretch(density: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.zeros_like(density)
     full = float(np.percentile(candidates, 85))
     floor = min(max(noise, 0.2 * full), 0.6 * full)
-    return np.clip((density - floor) / (full - floor), 0, 1)
+    stretched = np.subtract(density, np.float32(floor))
+    stretched /= np.float32(full - floor)
+    return np.clip(stretched, 0, 1, out=stretched)
 
 
 def remove_rules(density: NDArray[np.float32], length: int, min_share: float = 0.4) -> NDArray[np.float32]:
@@ -99,6 +100,8 @@ def remove_rules(density: NDArray[np.float32], length: int, min_share: float = 0
     # A slight slope moves a rule by a pixel every few dozen columns: closing gaps vertically first keeps it whole.
     # (Opening commutes with thresholds, and of bytes it takes a fifth of the time.)
     thick = cv2.dilate((density > 0.25).astype(np.uint8), np.ones((3, 1), np.uint8))
+    if cv2.reduce(thick, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() < length:
+        return density  # no row has enough ink for a run
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     if runs.any(axis=0).mean() < min_share:
         return density

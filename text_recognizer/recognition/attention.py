@@ -1,7 +1,8 @@
 """Reading with attention networks: an encoder that looks once, a decoder that is asked again and again.
 
 A bundle holds `model.onnx`, images (B, 1, H, W) to the keys and values of the image's cells, and `decoder.onnx`, one
-step: the last token, its place and what was read before, to the next token's logits and its place.
+step: the last token, its place and what was read before, to the next token's logits and its place. An ensemble holds
+the bundles of its members instead (`attention_networks.py`).
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
-from text_recognizer.recognition.bundle import Bundle, BundleError, Session, load_bundle
-from text_recognizer.recognition.decoding import softmax
+from text_recognizer.recognition.attention_networks import open_networks
+from text_recognizer.recognition.bundle import Bundle, BundleError, load_bundle
 from text_recognizer.recognition.geometry import LineGeometry
 from text_recognizer.recognition.lines import ReadLine, ReadWord, line_confidence, word_confidence
 from text_recognizer.recognition.tokens import END, Tokens
@@ -37,30 +37,16 @@ class ReadCharacters:
 
 
 class AttentionReader:
-    """Runs the two models of an attention bundle.
+    """Reads with the two models of an attention bundle, or with those of all members of an ensemble.
 
-    settings: cell, the rows and columns of pixels of a cell; decoder, its layers, width and SHA-256; longest, the most
-    characters of a reading. Raises BundleError where one is missing or a file is damaged.
+    cell: the rows and columns of pixels that places count. Raises BundleError where settings are missing, a file is
+    damaged, or members do not fit together.
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        try:
-            settings = bundle.settings
-            self.tokens = Tokens(Alphabet(settings["alphabet"]))
-            self.cell: tuple[int, int] = tuple(settings["cell"])
-            self.longest, self.temperature = int(settings["longest"]), float(settings.get("temperature", 1.0))
-            decoder = settings["decoder"]
-            heads = int(decoder["heads"])
-            self._past = int(decoder["layers"]), 2, heads, 0, int(decoder["width"]) // heads
-            checksum = str(decoder["sha256"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"{bundle.folder / 'bundle.json'} lacks settings for attention: {error!r}") from error
-        self.encoder = Session(bundle, threads)
-        self.decoder = Session(bundle, threads, "decoder.onnx", checksum)
-
-    def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of cells of an image."""
-        return -(-height // self.cell[0]), -(-width // self.cell[1])
+        self.networks = open_networks(bundle, threads)
+        self.tokens = Tokens(Alphabet(bundle.settings["alphabet"]))
+        self.cell = self.networks.networks[0].cell
 
     def read(self, images: NDArray[np.float32], widths: Sequence[int]) -> list[ReadCharacters]:
         """Greedy readings of a batch.
@@ -68,33 +54,21 @@ class AttentionReader:
         images: (B, 1, H, W) float32 in [0, 1]. widths: columns of each image that are no padding; what lies behind them
         is not looked at, so that an image reads the same in any batch.
         """
-        rows, columns = self.grid(*images.shape[2:])
-        cells = np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"), axis=2).reshape(-1, 2)
-        own = -(-np.array(widths) // self.cell[1])
-        inputs = {
-            "memory": self.encoder.run(images),
-            "hidden": cells[None, :, 1] >= own[:, None],
-            "grid": cells.astype(np.float32),
-        }
-        return self._generate(inputs, len(images))
-
-    def _generate(self, inputs: dict[str, Any], batch: int) -> list[ReadCharacters]:
-        tokens, places = np.zeros(batch, np.int64), np.full((batch, 2), -2, np.float32)
-        past = np.zeros((batch, *self._past), np.float32)
+        readings = self.networks.begin(images, widths)
+        batch, tokens = len(images), np.zeros(len(images), np.int64)
         numbers: list[list[int]] = [[] for _ in range(batch)]
         sure: list[list[float]] = [[] for _ in range(batch)]
         where: list[list[NDArray[np.float32]]] = [[] for _ in range(batch)]
         open_rows = set(range(batch))
-        for _ in range(min(self.longest, 4 * inputs["grid"].shape[0])):
-            logits, places, past = self.decoder.run_all(inputs | {"tokens": tokens, "places": places, "past": past})
-            probabilities = softmax(logits, self.temperature)
-            tokens = probabilities.argmax(axis=1)
+        for _ in range(max(reading.longest for reading in readings)):
+            step = self.networks.step(readings, tokens)
+            tokens, places = step.tokens, step.places / np.array(self.cell, np.float32)
             for row in sorted(open_rows):
                 if tokens[row] == END:
                     open_rows.discard(row)
                     continue
                 numbers[row].append(int(tokens[row]))
-                sure[row].append(float(probabilities[row, tokens[row]]))
+                sure[row].append(float(step.probabilities[row]))
                 where[row].append(places[row])
                 extra = looping(numbers[row])
                 if extra:

@@ -1,8 +1,9 @@
-"""Several line networks that read together: the average of their aligned posteriors.
+"""Several CTC networks that read lines together: the average of their aligned posteriors.
 
 CTC networks agree on what is written, seldom on the frame at which they say it, so a plain average of their
 posteriors would halve every peak. Each member is first laid onto the first one by dynamic programming, in the
-spirit of dynamic time warping (Sakoe and Chiba, 1978), then averaged frame by frame.
+spirit of dynamic time warping (Sakoe and Chiba, 1978), then averaged frame by frame. Networks that read by attention
+agree step by step: `attention_networks.py`.
 """
 
 from __future__ import annotations
@@ -63,14 +64,25 @@ class EnsembleSession:
 
 def class_order(member: Bundle, alphabet: Alphabet, geometry: LineGeometry) -> NDArray[np.int64]:
     """For each class of `alphabet` the member's class. Raises BundleError where the two do not fit together."""
-    own, size = Alphabet(member.settings["alphabet"]), LineGeometry(**member.settings["geometry"])
-    if set(own.characters) != set(alphabet.characters):
-        different = "".join(sorted(set(own.characters) ^ set(alphabet.characters)))
-        raise BundleError(f"{member.folder} reads another alphabet than the first member; only in one: {different}")
+    order, size = alphabet_order(member, alphabet), LineGeometry(**member.settings["geometry"])
     if (size.height, size.margin, size.bucket) != (geometry.height, geometry.margin, geometry.bucket):
         raise BundleError(f"{member.folder} takes images of another size than the first member")
     if size.columns_per_frame < geometry.columns_per_frame:
         raise BundleError(f"{member.folder} has finer frames than the first member: name it first")
+    return order
+
+
+def alphabet_order(member: Bundle, alphabet: Alphabet) -> NDArray[np.int64]:
+    """For the blank and each character of `alphabet` the member's class.
+
+    Raises BundleError where the member reads other characters, or is an ensemble itself.
+    """
+    if "members" in member.settings:
+        raise BundleError(f"{member.folder} is an ensemble itself: name its members instead")
+    own = Alphabet(member.settings["alphabet"])
+    if set(own.characters) != set(alphabet.characters):
+        different = "".join(sorted(set(own.characters) ^ set(alphabet.characters)))
+        raise BundleError(f"{member.folder} reads another alphabet than the first member; only in one: {different}")
     return np.array([0, *own.encode("".join(alphabet.characters))])
 
 

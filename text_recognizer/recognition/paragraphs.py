@@ -65,6 +65,17 @@ class ParagraphTextRecognizer:
         ink, frame = self._input(gray, found)
         return self._lines(self.characters(ink), frame, ink.shape)
 
+    def ink(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the network sees of a paragraph's image uint8 (H, W) or (H, W, 3): uint8 (H', W'), 255 for ink.
+
+        Raises ValueError where the image is blank.
+        """
+        gray = to_gray(image)
+        found = self.detector.detect(gray)
+        if not found:
+            raise ValueError("there is no writing in the image")
+        return self._input(gray, found)[0]
+
     def text(self, ink: NDArray[np.uint8]) -> str:
         """The text of ink as datasets of paragraphs have it, uint8 (H, W), 255 for ink, lines joined by newlines."""
         shape = max(1, round(ink.shape[1] * self.scale)), max(1, round(ink.shape[0] * self.scale))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from text_recognizer.learning.data.page_elements import Points, XmlLine, XmlPage
+from text_recognizer.learning.data.page_elements import Points, XmlLine, XmlPage, regions_of_lines
 
 
 def read_alto(root: Element) -> XmlPage:
@@ -12,8 +12,9 @@ def read_alto(root: Element) -> XmlPage:
     page = root.find("Layout/Page")
     if page is None:
         raise ValueError("an <alto> without a <Page>")
+    regions = regions_of_lines(page, "ID")
     lines = [
-        XmlLine(line.get("ID", str(number)), line_text(line), _outline(line), _baseline(line))
+        XmlLine(line.get("ID", str(number)), line_text(line), _outline(line), _baseline(line), regions[line])
         for number, line in enumerate(page.iter("TextLine"))
     ]
     name = (root.findtext("Description/sourceImageInformation/fileName") or "").strip()

@@ -7,32 +7,44 @@ longest run of lines without a gap is the paragraph: an image must not hold a li
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from text_recognizer.alphabet import Alphabet, normalize_text
-from text_recognizer.images.normalize import ink_density
 from text_recognizer.learning.data import iam_original
 from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.checks import LeftOut
 from text_recognizer.learning.data.iam import iam_rows
 from text_recognizer.learning.data.locations import cache_dir, data_dir, require
-from text_recognizer.learning.data.paragraphs import PAGE_WIDTH, ParagraphDataset, ParagraphLabel, cached_paragraphs
+from text_recognizer.learning.data.paragraphs import (
+    PAGE_WIDTH,
+    ParagraphDataset,
+    ParagraphLabel,
+    cached_paragraphs,
+    ink_at_scale,
+)
 
 #: Changes with how paragraphs are cut; prepared ones are made again.
 BLOCK_VERSION = 1
 
 _AIR = 0.012  # of the page's width, kept around the block
-_KERNEL = 41  # pixels that hold some paper, at the scale of paragraphs
 
 Box = tuple[float, float, float, float]
+
+
+class _Numbered(Protocol):
+    @property
+    def number(self) -> int: ...
+
+
+_Line = TypeVar("_Line", bound=_Numbered)
 
 
 @dataclass(frozen=True)
@@ -114,9 +126,9 @@ def _legible(form: Form, left_out: LeftOut) -> bool:
     return not any(left_out.unknown(line.text, alphabet, f"{form.identifier}-{line.number:02d}") for line in form.lines)
 
 
-def consecutive(lines: list[FormLine]) -> list[FormLine]:
+def consecutive(lines: Sequence[_Line]) -> list[_Line]:
     """The longest run of lines that follow each other without a number left out; the first of equally long ones."""
-    runs: list[list[FormLine]] = []
+    runs: list[list[_Line]] = []
     for line in lines:
         if runs and line.number == runs[-1][-1].number + 1:
             runs[-1].append(line)
@@ -142,10 +154,7 @@ def block_image(page: NDArray[np.uint8], boxes: list[Box], others: list[Box]) ->
     """
     scale = PAGE_WIDTH / page.shape[1]
     left, top, right, bottom = _block(page.shape[1], boxes, others)
-    cut = page[top : bottom + 1, left : right + 1]
-    size = max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale))
-    small = cut if scale == 1 else cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    return np.round(ink_density(small, kernel=_KERNEL) * 255).astype(np.uint8)
+    return ink_at_scale(page[top : bottom + 1, left : right + 1], scale)
 
 
 def _block(page_width: int, boxes: list[Box], others: list[Box]) -> tuple[int, int, int, int]:

@@ -10,12 +10,13 @@ Points = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class XmlLine:
-    """A line as a file has it: where it is in the file, text, outline and baseline in the file's units."""
+    """A line as a file has it: where it is in the file, text, outline and baseline in the file's units, its region."""
 
     identifier: str
     text: str
     polygon: Points
     baseline: Points
+    region: str
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,29 @@ def read_page_elements(root: Element) -> XmlPage:
     page = root.find("Page")
     if page is None:
         raise ValueError("a <PcGts> without a <Page>")
+    regions = regions_of_lines(page, "id")
     lines = [
         XmlLine(
             line.get("id", str(number)),
             _unicode(line),
             _points(line.find("Coords")),
             _points(line.find("Baseline")),
+            regions[line],
         )
         for number, line in enumerate(page.iter("TextLine"))
     ]
     return XmlPage(
         page.get("imageFilename", ""), float(page.get("imageWidth", "0")), float(page.get("imageHeight", "0")), lines
     )
+
+
+def regions_of_lines(page: Element, key: str) -> dict[Element, str]:
+    """The identifier of what each line stands in: its attribute `key`, or else its number on the page."""
+    return {
+        line: region.get(key) or f"region {number}"
+        for number, region in enumerate(page.iter())
+        for line in region.findall("TextLine")
+    }
 
 
 def _unicode(line: Element) -> str:

@@ -77,6 +77,8 @@ def split_files(path: str, split: str) -> list[Path]:
 def read_page(path: Path, left_out: LeftOut) -> PageTruth:
     """One PAGE or ALTO file: its image, its lines in pixels of that, outlines clipped to it.
 
+    Its lines are those of `PageTruth`, and say their region and their number in the file too.
+
     Raises ValueError where the file is neither or its image is no image of that shape, and FileNotFoundError
     where the image is missing; lines that cannot be used are added to `left_out`.
     """
@@ -91,16 +93,19 @@ def read_page(path: Path, left_out: LeftOut) -> PageTruth:
     picture = _picture(path, page.picture)
     size = _size(picture, path)
     scale = _scale(page, size, path)
-    lines = []
-    for line in page.lines:
+    lines, silent = [], []
+    for number, line in enumerate(page.lines):
         where = f"{path}, line {line.identifier}"
+        placed = len(line.polygon) >= 3 or len(line.baseline) >= 2
+        found = _in_pixels(line, scale, size) | {"region": line.region, "number": number} if placed else {}
         if not line.text.strip():
             left_out.add("no text", where)
-        elif len(line.polygon) < 3 and len(line.baseline) < 2:
+            silent += [found] * placed
+        elif not placed:
             left_out.add("neither outline nor baseline", where)
         else:
-            lines.append(_in_pixels(line, scale, size))
-    return PageTruth(picture.stem, picture, lines)
+            lines.append(found)
+    return PageTruth(picture.stem, picture, lines, silent)
 
 
 def _xml_files(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,15 @@ from text_recognizer.learning.data.locations import cache_dir, data_dir, require
 
 @dataclass(frozen=True)
 class PageTruth:
-    """A page image on disk and its lines, each a dict with text, polygon and baseline in pixels."""
+    """A page image on disk and its lines, each a dict with text, polygon and baseline in pixels.
+
+    silent: lines of which no text is known, where they are known, of the same form.
+    """
 
     identifier: str
     path: Path
     lines: list[dict[str, Any]]
+    silent: list[dict[str, Any]] = field(default_factory=list)
 
     def image(self) -> NDArray[np.uint8]:
         """The page as uint8 (H, W) gray."""

@@ -11,16 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.images.normalize import ink_density
 from text_recognizer.learning.data.checks import LeftOut
 
 #: Columns of a whole page at the scale of paragraphs.
 PAGE_WIDTH = 1240
+
+#: Median height of the lines that the line detector finds in IAM paragraphs, in pixels at the scale of paragraphs.
+LINE_HEIGHT = 50.0
+
+_KERNEL = 41  # pixels that hold some paper, at the scale of paragraphs
 
 Image = NDArray[np.uint8]
 
@@ -39,11 +46,12 @@ class ParagraphDataset(Sequence[tuple[Image, ParagraphLabel]]):
     """Paragraphs in memory-mapped storage, read in any order by several processes at no cost.
 
     An item is an image uint8 (H, W), ink 255 and paper 0, and its label. On disk: `pixels.npy` uint8, one
-    image after the other, row by row, and `index.json` with shapes and labels.
+    image after the other, row by row, and `index.json` with shapes and labels. key: changes with what it was made of.
     """
 
     def __init__(self, folder: Path) -> None:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        self.key = folder.name
         self.labels = [ParagraphLabel(**row) for row in index["labels"]]
         self.shapes = np.array(index["shapes"], np.int64)
         self._ends = np.cumsum(self.shapes.prod(axis=1))
@@ -76,6 +84,13 @@ class MixedParagraphs(Sequence[tuple[Image, ParagraphLabel]]):
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         part, number = self._items[index]
         return self.parts[part][number]
+
+
+def ink_at_scale(cut: Image, scale: float) -> Image:
+    """The ink of a gray cut (H, W) of a page, `scale` times as large: uint8, ink 255."""
+    size = max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale))
+    small = cut if scale == 1 else cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return np.round(ink_density(small, kernel=_KERNEL) * 255).astype(np.uint8)
 
 
 def cached_paragraphs(

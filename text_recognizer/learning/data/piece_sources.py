@@ -1,4 +1,5 @@
-"""Paragraph sources of experiments as pieces: `stacked-iam-train` as its lines, `iam-paragraphs-train` as its forms."""
+"""Paragraph sources of experiments as pieces: `stacked-iam-train` as its lines, `iam-paragraphs-train` as its forms,
+`pages-paragraphs` as its regions."""
 
 from __future__ import annotations
 
@@ -12,7 +13,13 @@ from text_recognizer.learning.data.augmentation import LineAugmentation
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.data.paragraphs import ParagraphDataset
 from text_recognizer.learning.data.pieces import Piece, form_piece, line_piece
-from text_recognizer.learning.data.places import Columns, even_columns, line_places, paragraph_places
+from text_recognizer.learning.data.places import (
+    Columns,
+    even_columns,
+    line_places,
+    page_paragraph_places,
+    paragraph_places,
+)
 from text_recognizer.learning.data.sources import LineSource, ParagraphSource, line_dataset, paragraph_dataset
 
 
@@ -76,4 +83,9 @@ def piece_source(source: ParagraphSource, scale: float, augmentation: LineAugmen
         paragraphs = paragraph_dataset(source)
         places = paragraph_places(paragraphs, source.name.removeprefix("iam-paragraphs-"))
         return FormPieces(paragraphs, places, scale, augmentation)
-    raise ValueError(f"{source.name} does not say where its lines are; there are iam-paragraphs-... and stacked-...")
+    if source.name == "pages-paragraphs":
+        paragraphs = paragraph_dataset(source)
+        places = page_paragraph_places(paragraphs, source.path, source.split)
+        return FormPieces(paragraphs, places, scale, augmentation)
+    known = "iam-paragraphs-..., pages-paragraphs and stacked-..."
+    raise ValueError(f"{source.name} does not say where its lines are; there are {known}")

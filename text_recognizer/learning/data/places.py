@@ -6,20 +6,22 @@ cannot, the characters are shared out evenly over the line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.folders import whole_folder
-from text_recognizer.images import normalize_line_with_box
+from text_recognizer.images import LineStrip, normalize_line_with_box
 from text_recognizer.learning.data.alignment import ALIGNMENT_VERSION, align, centers_of, reaches_of
 from text_recognizer.learning.data.cache import fingerprint
+from text_recognizer.learning.data.checks import LeftOut
 from text_recognizer.learning.data.iam_paragraphs import iam_line_boxes
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.data.locations import cache_dir
-from text_recognizer.learning.data.paragraphs import ParagraphDataset
+from text_recognizer.learning.data.page_paragraphs import Region, page_regions
+from text_recognizer.learning.data.paragraphs import ParagraphDataset, ParagraphLabel
 from text_recognizer.recognition.lines import LineTextRecognizer
 
 #: Changes with the places; stored ones are made again.
@@ -29,6 +31,7 @@ _LINES = 64  # lines that are read together
 
 Image = NDArray[np.uint8]
 Columns = NDArray[np.float32]
+Places = NDArray[np.float32]
 
 
 def even_columns(width: float, text: str) -> Columns:
@@ -76,19 +79,42 @@ def _align_lines(folder: Path, lines: LineDataset, texts: list[str], recognizer:
     np.save(folder / "columns.npy", np.concatenate(found))
 
 
-def paragraph_places(paragraphs: ParagraphDataset, split: str) -> list[NDArray[np.float32]]:
+def paragraph_places(paragraphs: ParagraphDataset, split: str) -> list[Places]:
     """Row and column (n, 2) of each character of IAM paragraphs, newlines included, in pixels; cached."""
     recognizer, boxes = LineTextRecognizer(), iam_line_boxes(split)
+
+    made = (
+        paragraph_character_places(image, label.text, boxes[label.identifier], recognizer)
+        for image, label in _items(paragraphs)
+    )
+    return _stored_places(paragraphs, f"iam-paragraphs-{split}", recognizer, made)
+
+
+def page_paragraph_places(paragraphs: ParagraphDataset, path: str, split: str) -> list[Places]:
+    """The same for what `xml_page_paragraphs` gives of that path and split."""
+    recognizer = LineTextRecognizer()
+    regions = page_regions(path, split, LeftOut(path))
+    made = (
+        region_character_places(image, region, recognizer)
+        for (image, _), region in zip(_items(paragraphs), regions, strict=True)
+    )
+    return _stored_places(paragraphs, "pages-paragraphs", recognizer, made, paragraphs.key)
+
+
+def _items(paragraphs: ParagraphDataset) -> Iterator[tuple[Image, ParagraphLabel]]:
+    return (paragraphs[index] for index in range(len(paragraphs)))
+
+
+def _stored_places(
+    paragraphs: ParagraphDataset, name: str, recognizer: LineTextRecognizer, made: Iterator[Places], *marks: object
+) -> list[Places]:
+    """The places of each paragraph, `made` where they are not stored yet; marks: what else they depend on."""
     texts = [label.text for label in paragraphs.labels]
-    marks = fingerprint(PLACES_VERSION, ALIGNMENT_VERSION, recognizer.bundle.sha256, paragraphs.shapes.tolist(), texts)
-    folder = cache_dir() / f"places-iam-paragraphs-{split}-{marks}"
+    made_of = recognizer.bundle.sha256, paragraphs.shapes.tolist(), texts
+    folder = cache_dir() / f"places-{name}-{fingerprint(PLACES_VERSION, ALIGNMENT_VERSION, *made_of, *marks)}"
     if not (folder / "places.npy").exists():
         with whole_folder(folder) as partial:
-            found = [
-                paragraph_character_places(image, label.text, boxes[label.identifier], recognizer)
-                for image, label in (paragraphs[index] for index in range(len(paragraphs)))
-            ]
-            np.save(partial / "places.npy", np.concatenate(found))
+            np.save(partial / "places.npy", np.concatenate(list(made)))
     return np.split(np.load(folder / "places.npy"), np.cumsum([len(text) for text in texts])[:-1])
 
 
@@ -110,6 +136,19 @@ def paragraph_character_places(
         across = np.clip(own / line.scale + line.left, 0, box[2]) + box[0]
         places.append(with_newline(box[1] + box[3] / 2, across.astype(np.float32)))
     return np.concatenate(places)[:-1]
+
+
+def region_character_places(image: Image, region: Region, recognizer: LineTextRecognizer) -> Places:
+    """Row and column (n, 2) of each character of the paragraph of a region, each line cut along its own baseline."""
+    strips = [LineStrip(line.baseline, line.polygon) for line in region.lines_in(image)]
+    lines = [normalize_line_with_box(strip.cut(255 - image), recognizer.geometry.height) for strip in strips]
+    texts = [line.text for line in region.lines]
+    columns = aligned_columns([line.image for line in lines], texts, recognizer)
+    places = []
+    for strip, line, own in zip(strips, lines, columns, strict=True):
+        across = with_newline(strip.shape[0] / 2, (own / line.scale + line.left).astype(np.float32))[:, ::-1]
+        places.append(strip.to_page(across)[:, ::-1])
+    return np.concatenate(places)[:-1].astype(np.float32)
 
 
 def with_newline(row: float, columns: Columns) -> NDArray[np.float32]:

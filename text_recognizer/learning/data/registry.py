@@ -20,6 +20,7 @@ from text_recognizer.learning.data.forms import TracedPage, traced_pages
 from text_recognizer.learning.data.iam import iam_lines
 from text_recognizer.learning.data.iam_paragraphs import iam_paragraphs
 from text_recognizer.learning.data.lines import LineDataset
+from text_recognizer.learning.data.page_paragraphs import xml_page_paragraphs
 from text_recognizer.learning.data.page_xml import xml_page_lines
 from text_recognizer.learning.data.pages import page_lines
 from text_recognizer.learning.data.paragraphs import ParagraphDataset
@@ -185,6 +186,10 @@ def _paragraphs() -> list[Description]:
         ),
         Description(
             "stacked-synthetic", "paragraphs", f"{about} fonts", *_MADE, (), _stacked_synthetic, options, _MADE_OF
+        ),
+        Description(
+            "pages-paragraphs", "paragraphs", "text regions of PAGE XML or ALTO", "your own", "`path` names it",
+            ("train", "val", "test"), lambda split, path="": xml_page_paragraphs(path, split), ("path",),
         ),
     ]  # fmt: skip
 

@@ -27,13 +27,16 @@ class LineSource:
 
 @dataclass
 class ParagraphSource:
-    """name: "iam-paragraphs-train", "stacked-iam-train", "stacked-synthetic", ... paragraphs: drawn of it, 0 for
-    all. count, seed: of a stacked source."""
+    """name: "iam-paragraphs-train", "stacked-iam-train", "pages-paragraphs", ... paragraphs: drawn of it, 0 for
+    all. count, seed: of a stacked source. path, split: of a folder of images with PAGE XML or ALTO files
+    ("pages-paragraphs")."""
 
     name: str
     paragraphs: int = 0
     count: int = 1000
     seed: int = 1
+    path: str = ""
+    split: str = "train"
 
 
 def line_dataset(source: LineSource) -> LineDataset:

@@ -14,11 +14,13 @@ from text_recognizer.learning.data.characters import CLASSES, CharacterDataset
 from text_recognizer.learning.data.contact_sheet import contact_sheet
 from text_recognizer.learning.data.summary import Sample
 from text_recognizer.page import Line
+from text_recognizer.recognition.attention import ReadCharacters
 from text_recognizer.recognition.characters import CharacterRecognizer
 from text_recognizer.recognition.decoding import greedy, softmax
 from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.detector_input import detector_input
 from text_recognizer.recognition.lines import LineTextRecognizer
+from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
 
 _ROW = 14  # pixels of a row of probabilities
 _MARGIN = 52  # pixels on the left for the characters
@@ -41,6 +43,25 @@ def ctc_picture(recognizer: LineTextRecognizer, image: NDArray[np.uint8], width:
         name = "blank" if number == 0 else alphabet.decode([number]).replace(" ", "space")
         draw.text((_MARGIN - 4, image.shape[0] + (row + 0.5) * _ROW), name, 0, font, anchor="rm")
     return picture if picture.width <= width else picture.reduce(-(-picture.width // width))
+
+
+def attention_picture(
+    recognizer: ParagraphTextRecognizer, ink: NDArray[np.uint8], read: ReadCharacters, every: int = 6
+) -> Image.Image:
+    """Where attention was while a paragraph was read: its way over the ink (H, W), 255 for ink, as a line, and for each
+    of `every` so many characters the cell of the image that it looked at, with what it saw there, in red where it gave
+    that a probability below a half."""
+    picture = Image.fromarray(np.repeat(255 - ink[..., None] // 2, 3, axis=2))
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(18)
+    rows, columns = recognizer.reader.cell
+    points = [(float(x), float(y)) for y, x in read.places * (rows, columns)]
+    draw.line(points, (160, 190, 235), width=2)
+    for (x, y), number, sure in list(zip(points, read.numbers.tolist(), read.probabilities, strict=True))[::every]:
+        color = (40, 110, 220) if sure >= 0.5 else (220, 30, 30)
+        draw.rectangle((x - columns / 2, y - rows / 2, x + columns / 2, y + rows / 2), outline=color, width=2)
+        name = {"\n": "new line", " ": "space"}.get(sign := recognizer.reader.tokens.decode([number]), sign)
+        draw.text((x, y - rows / 2), name, color, font, anchor="mb")
+    return picture
 
 
 def misread_sheet(recognizer: CharacterRecognizer, dataset: CharacterDataset, count: int = 32) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -59,10 +60,16 @@ def _version(dataset: Any) -> str:
     return fingerprint([str(label) for label in getattr(dataset, "labels", [])])
 
 
+@functools.cache
+def _installed() -> dict[str, str]:
+    """Versions of all installed packages by name."""
+    return {found.name: found.version for found in metadata.distributions()}
+
+
 def environment() -> dict[str, Any]:
     """Python, the machine, and the versions of the packages that matter; `packages` lists all that are installed."""
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    installed = {found.name: found.version for found in metadata.distributions()}
+    installed = _installed()
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

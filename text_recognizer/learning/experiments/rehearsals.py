@@ -20,8 +20,9 @@ from torch.utils.data import DataLoader
 
 from text_recognizer.learning.experiments.callbacks import FiniteLoss, ProgressBar, Utilization
 from text_recognizer.learning.experiments.experiment import DetectorExperiment, Experiment
-from text_recognizer.learning.experiments.run import build, prepare, run_dir
+from text_recognizer.learning.experiments.run import begin, build, prepare, run_dir
 from text_recognizer.learning.experiments.trainer import hardware
+from text_recognizer.learning.training.attention import AttentionModule
 
 PASSES = 1000  # over the batches that are to be learned by heart, unless more epochs are asked for
 #: Losses that only a network that knows its batches reaches: of characters with smoothed labels, at best 0.4.
@@ -54,12 +55,16 @@ class Verdict:
 
 
 def overfit(experiment: Experiment) -> Verdict:
-    """Train on a few batches only (`trainer.overfit_batches`), without augmentation and dropout, until the loss says
-    that they are known by heart, or long enough to see that it never will. Errors as of `run.train`."""
+    """Train on a few batches only (`trainer.overfit_batches`), without augmentation, dropout and what attention is
+    taught against mistakes, until the loss says that they are known by heart, or long enough to see that it never will.
+    Errors as of `run.train`."""
     settings = experiment.trainer
     prepare(experiment)
     module, data = build(experiment)
+    begin(experiment, module, data)
     data.setup("fit")
+    if isinstance(module, AttentionModule):
+        module.learn_by_heart()
     if not isinstance(experiment, DetectorExperiment) and hasattr(data, "train"):  # the detector's views are fixed
         data.train.augmentation = None
     without_dropout(module)
@@ -108,7 +113,9 @@ class _Listener(Callback):
         return sum(self.losses) / max(1, len(self.losses))
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
-        self.losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)
+        loss = outputs["loss"] * trainer.accumulate_grad_batches
+        # Attention is judged by what it reads alone.
+        self.losses.append(float(module.text_loss if isinstance(module, AttentionModule) else loss))
         self.steps += 1
         trainer.should_stop = len(self.losses) == self.losses.maxlen and self.loss < self.threshold
 
@@ -122,6 +129,7 @@ def find_learning_rate(experiment: Experiment) -> tuple[float, Path]:
     """
     prepare(experiment)
     module, data = build(experiment)
+    begin(experiment, module, data)
     ramp = _Ramp()
     _fit(experiment, module, data, [ramp])
     folder = run_dir(experiment)

@@ -97,7 +97,7 @@ def train(experiment: Experiment, resume: bool = False, callbacks: Sequence[Call
     if resume:
         _go_on(last, experiment, module, data)
     else:
-        _begin(experiment, module, data)
+        begin(experiment, module, data)
     if not first():  # after the weights are made: the same ones everywhere, but other random numbers
         lightning.seed_everything(experiment.seed + 1000 * rank(), workers=True, verbose=False)
     tracker = make_tracker(experiment.trainer.tracker, experiment.task, experiment.name, folder)
@@ -156,7 +156,7 @@ def _go_on(
         data.order.start_at(int(loops["epoch_progress"]["total"]["processed"]), done % share)
 
 
-def _begin(experiment: Experiment, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
+def begin(experiment: Experiment, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
     """Begin with the weights that the experiment names, if any."""
     if isinstance(experiment, LineExperiment) and experiment.start_from:
         _warm_start(experiment.start_from, module, data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from text_recognizer.learning.data.locations import runs_dir
+from text_recognizer.learning.experiments.callbacks import StoppedByUserError
 from text_recognizer.learning.experiments.store import mlflow_client, store_uri
 from text_recognizer.learning.training.choices import Sample
 from text_recognizer.learning.training.ranks import say
 
 _FAILURES = 3  # after so many in a row the tracker is left alone
+_STOPPED = "KILLED"  # MLflow's word for a run that somebody stopped
 
 
 class Tracker(Logger):
@@ -80,7 +83,9 @@ class Tracker(Logger):
         self.attempt(lambda inner: inner.save())
 
     def finalize(self, status: str) -> None:
-        """End the run: "success" or "failed"."""
+        """End the run: "success" or "failed", as Lightning says of Ctrl-C too."""
+        if isinstance(sys.exception(), StoppedByUserError | KeyboardInterrupt):  # Lightning calls while it handles it
+            status = _STOPPED
         if self.inner is not None:
             self.attempt(lambda inner: _finish(self.kind, inner, status))
 

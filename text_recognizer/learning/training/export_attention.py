@@ -15,13 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from text_recognizer.alphabet import Alphabet
+from text_recognizer.learning.data.paragraphs import LINE_HEIGHT
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence, grid
 from text_recognizer.learning.training.halves import halved
 from text_recognizer.recognition.bundle import file_hash
 from text_recognizer.recognition.geometry import LineGeometry
-
-#: Median height of the lines that the line detector finds in IAM paragraphs, in pixels at the scale of paragraphs.
-LINE_HEIGHT = 50.0
 
 _PARITY = 2e-3  # largest difference of probabilities or places (in cells) that counts as the same
 _STEPS = 12  # of the comparison

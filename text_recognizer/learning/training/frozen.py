@@ -56,7 +56,9 @@ def frozen_pieces(
 
     name: of the source. marks: what else the features depend on, the weights of the CNN above all.
     """
-    key = fingerprint(FROZEN_VERSION, variants, plain.counts, plain.writers, *marks)
+    # Folders of one's own are corrected under the same name, with as many lines as before.
+    own = [getattr(plain.dataset, "key", "")] if name == "pages-paragraphs" else []
+    key = fingerprint(FROZEN_VERSION, variants, plain.counts, plain.writers, *marks, *own)
     folder = cache_dir() / f"features-{name}-{key}"
     if not (folder / "index.json").exists():
         with whole_folder(folder) as partial:
