@@ -18,7 +18,7 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.cli.main import app
 from text_recognizer.images import fit_character, normalize_character
 from text_recognizer.learning.data import emnist
-from text_recognizer.learning.data.alignment import align, clear, cut_characters, viterbi
+from text_recognizer.learning.data.alignment import align, clear, cut_characters
 from text_recognizer.learning.data.characters import CLASSES, CharacterSource, character_dataset
 from text_recognizer.learning.data.glyphs import drawable, glyphs
 from text_recognizer.learning.data.synthetic import handwriting_faces, render_words
@@ -26,6 +26,7 @@ from text_recognizer.learning.evaluation.characters import accuracies, confusion
 from text_recognizer.learning.training.characters import BalancedOrder
 from text_recognizer.recognition.bundle import SHIPPED, BundleError
 from text_recognizer.recognition.characters import CharacterRecognizer
+from text_recognizer.recognition.decoding import viterbi
 
 TINY = [
     "--network.fields={channels: [4, 6], hidden: [16]}",

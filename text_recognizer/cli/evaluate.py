@@ -18,6 +18,9 @@ def evaluate(
         str, typer.Option(help="Recogniser of lines, paragraphs or characters: a shipped name or a folder.")
     ] = "lines",
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
+    language: Annotated[
+        str, typer.Option(help="Language model for lines and pages: a shipped name, a folder, or none.")
+    ] = "none",
     pages: Annotated[bool, typer.Option(help="Measure whole pages too (IAM forms and Copiste pages of val).")] = False,
     worst: Annotated[int, typer.Option(help="Print so many of the worst lines.")] = 0,
     confusion: Annotated[Path | None, typer.Option(help="PNG to write the confusion matrix of characters to.")] = None,
@@ -34,7 +37,7 @@ def evaluate(
         if bundle_task(model) == "paragraphs":
             _paragraphs(model, detector, sources, worst)
             return
-        recognizer = TextRecognizer(lines=model, detector=detector)
+        recognizer = TextRecognizer(lines=model, detector=detector, language=language)
         print_lines(recognizer.line_reader, sources or list(LINE_SETS), worst)
         if pages:
             print_pages(recognizer)

@@ -13,6 +13,7 @@ from text_recognizer.cli.ensemble import ensemble
 from text_recognizer.cli.evaluate import evaluate
 from text_recognizer.cli.export import export
 from text_recognizer.cli.feedback import app as feedback
+from text_recognizer.cli.language_model import language_model
 from text_recognizer.cli.leaderboard import leaderboard
 from text_recognizer.cli.read import read
 from text_recognizer.cli.serve import api_key, serve
@@ -33,6 +34,7 @@ app.command()(leaderboard)
 app.command()(diagnose)
 app.command()(export)
 app.command()(ensemble)
+app.command()(language_model)
 app.command()(serve)
 app.command()(api_key)
 app.add_typer(feedback, name="feedback")

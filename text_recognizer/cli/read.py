@@ -47,6 +47,9 @@ def read(
         str | None, typer.Option(help="Recogniser of lines (characters, paragraphs): a shipped name or a folder.")
     ] = None,
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
+    language: Annotated[
+        str, typer.Option(help="Language model for lines: a shipped name, a folder, or none.")
+    ] = "language",
 ) -> None:
     """Read images of handwriting. A file that cannot be read is named on stderr; the others still are read."""
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what cannot be read is an error of ours
@@ -60,7 +63,7 @@ def read(
             recognizer = TextRecognizer(paragraphs=model or "paragraphs", detector=detector)
             _ = recognizer.paragraph_reader
         else:
-            recognizer = TextRecognizer(lines=model or "lines", detector=detector)
+            recognizer = TextRecognizer(lines=model or "lines", detector=detector, language=language)
         if unit is Unit.page:
             _ = recognizer.detector  # loaded now, so that a wrong one is named before anything is read
         if output is not None:

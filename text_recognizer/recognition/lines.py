@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
+from text_recognizer.recognition.beam_search import beam_search
 from text_recognizer.recognition.bundle import BundleError, load_bundle
-from text_recognizer.recognition.decoding import DecodedCharacter, greedy, softmax
+from text_recognizer.recognition.decoding import DecodedCharacter, greedy, placed, softmax
 from text_recognizer.recognition.ensemble import open_session
 from text_recognizer.recognition.geometry import LineGeometry
+from text_recognizer.recognition.language_model import load_language_model
+
+NO_LANGUAGE = "none"  # where a name is asked for
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,18 @@ class ReadLine:
 
 
 class LineTextRecognizer:
-    """Reads crops of single lines with a "lines" bundle, of one network or of several that read together."""
+    """Reads crops of single lines with a "lines" bundle, of one network or of several that read together.
 
-    def __init__(self, bundle: str | os.PathLike[str] = "lines", threads: int | None = None) -> None:
+    language: a bundle of a language model, which then has a say in what is read; with None or "none" the likeliest
+    character of each frame is taken (greedy decoding).
+    """
+
+    def __init__(
+        self,
+        bundle: str | os.PathLike[str] = "lines",
+        threads: int | None = None,
+        language: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.bundle = load_bundle(bundle, "lines", NORMALIZATION_VERSION)
         settings = self.bundle.settings
         try:
@@ -49,6 +62,8 @@ class LineTextRecognizer:
             self.temperature = float(settings.get("temperature", 1.0))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{self.bundle.folder / 'bundle.json'} lacks settings for lines: {error!r}") from error
+        named = language is not None and str(language) != NO_LANGUAGE
+        self.language = load_language_model(str(language), self.alphabet) if named else None
         self.session = open_session(self.bundle, threads)
 
     def read(self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[ReadLine]:
@@ -76,10 +91,17 @@ class LineTextRecognizer:
         outputs = self.session.run(self.geometry.batch(images, width))
         return [output[: self.geometry.frames(image.shape[1])] for image, output in zip(images, outputs, strict=True)]
 
+    def decode(self, logits: NDArray[np.float32]) -> list[DecodedCharacter]:
+        """The characters that CTC logits (T, K) say, and the language model, if there is one."""
+        probabilities = softmax(logits, self.temperature)
+        if self.language is None:
+            return greedy(probabilities)
+        return placed(probabilities, beam_search(probabilities, self.language, self.language.context(" ")))
+
     def _decode(self, line: NormalizedLine, logits: NDArray[np.float32]) -> ReadLine:
         if not line.image.any():
             return ReadLine("", 1.0, (), None)
-        characters = greedy(softmax(logits, self.temperature))
+        characters = self.decode(logits)
         words = tuple(self._word(line, group) for group in self._split(characters))
         rows = np.flatnonzero(line.image.max(axis=1))
         corners = line.to_crop(np.array([[0, rows[0]], [line.image.shape[1], rows[-1] + 1]]))

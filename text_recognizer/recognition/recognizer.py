@@ -27,6 +27,7 @@ class TextRecognizer:
 
     lines, detector, characters, paragraphs: name of a shipped bundle or path of another; lines may also be a
     `LineTextRecognizer`, or name a bundle that reads lines by attention.
+    language: likewise, of a language model that has a say in reading lines; None for none.
     threads: of the networks, by default one a core. max_pixels: larger images are refused before they are decoded.
 
     >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP
@@ -41,8 +42,11 @@ class TextRecognizer:
         max_pixels: int = MAX_PIXELS,
         characters: str | os.PathLike[str] = "characters",
         paragraphs: str | os.PathLike[str] = "paragraphs",
+        language: str | os.PathLike[str] | None = "language",
     ) -> None:
-        self.line_reader = lines if isinstance(lines, LineTextRecognizer) else open_line_reader(lines, threads)
+        self.line_reader = (
+            lines if isinstance(lines, LineTextRecognizer) else open_line_reader(lines, threads, language)
+        )
         self._detector_name, self._threads = detector, threads
         self._detector: LineDetector | None = None
         self._characters_name = characters
@@ -121,12 +125,15 @@ class TextRecognizer:
 
 
 def open_line_reader(
-    bundle: str | os.PathLike[str], threads: int | None = None
+    bundle: str | os.PathLike[str], threads: int | None = None, language: str | os.PathLike[str] | None = None
 ) -> LineTextRecognizer | AttentionLineRecognizer:
-    """The recogniser of lines that a bundle is for. Raises BundleError."""
+    """The recogniser of lines that a bundle is for. Raises BundleError.
+
+    language: of `LineTextRecognizer`; a decoder that reads by attention knows its language itself.
+    """
     if bundle_task(bundle) == "attention-lines":
         return AttentionLineRecognizer(bundle, threads)
-    return LineTextRecognizer(bundle, threads)
+    return LineTextRecognizer(bundle, threads, language)
 
 
 def _character_line(reading: ReadCharacter, image: NDArray[np.uint8]) -> Line:

@@ -46,8 +46,9 @@ class BatchingLineReader(LineTextRecognizer):
         lines: int = 16,
         seconds: float = 0.005,
         runners: int = 1,
+        language: str | None = None,
     ) -> None:
-        super().__init__(bundle, threads)
+        super().__init__(bundle, threads, language)
         self._batch, self._seconds = lines, seconds
         self._waiting: dict[int, list[_Job]] = {}  # by padded width, oldest first
         self._changed = threading.Condition()

@@ -56,9 +56,10 @@ class ReadingService:
         threads: int = 0,
         batch_lines: int = 16,
         batch_seconds: float = 0.005,
+        language: str | None = "language",
     ) -> None:
         threads = threads or available_cores()
-        self._line_reader = BatchingLineReader(lines, threads, batch_lines, batch_seconds)
+        self._line_reader = BatchingLineReader(lines, threads, batch_lines, batch_seconds, language=language)
         self._recognizer = TextRecognizer(self._line_reader, detector, threads)
         self.models = {
             "detector": self._recognizer.detector.bundle.identity,

@@ -36,6 +36,7 @@ class State:
             settings.threads or cores,
             settings.batch_lines,
             settings.batch_milliseconds / 1000,
+            settings.language,
         )
         return cls(settings, keys, reading, DocumentReader(settings, reading, store), store)
 

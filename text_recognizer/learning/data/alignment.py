@@ -1,7 +1,6 @@
 """Single characters out of lines whose text is known: forced alignment of the CTC logits, and cuts along the paper.
 
-The best path through a line's CTC lattice that spells exactly the known text (the Viterbi algorithm over the
-extended label sequence of Graves et al., "Connectionist Temporal Classification", ICML 2006) says in which frames
+The best path through a line's CTC lattice that spells exactly the known text (`decoding.viterbi`) says in which frames
 the recogniser saw each character. Between two of them the line is cut along the least ink (`seams.py`).
 
 Needs ONNX Runtime only, no PyTorch.
@@ -19,6 +18,7 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import normalize_line_with_box
 from text_recognizer.learning.data.reaches import reach, shipped_reaches
 from text_recognizer.learning.data.seams import between, seams
+from text_recognizer.recognition.decoding import viterbi
 from text_recognizer.recognition.geometry import LineGeometry
 from text_recognizer.recognition.lines import LineTextRecognizer
 
@@ -144,43 +144,3 @@ def reaches_of(aligned: Sequence[AlignedCharacter]) -> NDArray[np.float64]:
     """How far (n, 2) characters reach to the left and right of their centers, in columns, at least 1."""
     shipped = shipped_reaches()
     return np.maximum(1.0, np.array([reach(shipped, character.character) for character in aligned]))
-
-
-def viterbi(
-    scores: NDArray[np.float32], labels: Sequence[int] | NDArray[np.int64], blank: int = 0
-) -> list[tuple[int, int]]:
-    """The frames [start, end) of each label on the best CTC path that spells the labels.
-
-    scores: (T, K) logarithms of probabilities. Raises ValueError where T frames are too few: one a label, and one
-    more between two equal ones.
-    """
-    labels = np.asarray(labels, np.int64)
-    frames, states = len(scores), 2 * len(labels) + 1
-    repeated = np.flatnonzero(labels[1:] == labels[:-1])
-    if frames < len(labels) + len(repeated):
-        raise ValueError(f"{len(labels)} characters need {len(labels) + len(repeated)} frames, there are {frames}")
-    extended = np.full(states, blank)
-    extended[1::2] = labels
-    emitted = scores[:, extended]  # (T, S)
-    # A label may follow the label before it without a blank, unless they are equal.
-    may_skip = np.full(states, -np.inf, np.float32)
-    may_skip[3::2] = 0
-    may_skip[2 * repeated + 3] = -np.inf
-    best = np.full(states, -np.inf, np.float32)
-    best[:2] = emitted[0, :2]
-    came = np.zeros((frames, states), np.int8)  # how many states back the best path was a frame before
-    options = np.full((3, states), -np.inf, np.float32)
-    for frame in range(1, frames):
-        options[0] = best
-        options[1, 1:] = best[:-1]
-        options[2, 2:] = best[:-2] + may_skip[2:]
-        came[frame] = options.argmax(axis=0)
-        best = options.max(axis=0) + emitted[frame]
-    state = states - 1 if states == 1 or best[-1] >= best[-2] else states - 2
-    path = np.empty(frames, np.int64)
-    for frame in range(frames - 1, -1, -1):
-        path[frame] = state
-        state -= int(came[frame, state])
-    firsts = np.searchsorted(path, 2 * np.arange(len(labels)) + 1, side="left")
-    lasts = np.searchsorted(path, 2 * np.arange(len(labels)) + 1, side="right")
-    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))

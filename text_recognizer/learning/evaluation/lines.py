@@ -8,12 +8,11 @@ from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.evaluation.error_rates import ErrorRates, error_rates
 from text_recognizer.recognition.attention import AttentionLineRecognizer
-from text_recognizer.recognition.decoding import greedy, softmax
 from text_recognizer.recognition.lines import LineTextRecognizer
 
 
 def read_dataset(recognizer: LineTextRecognizer | AttentionLineRecognizer, dataset: LineDataset) -> list[str]:
-    """Greedy readings of a dataset of normalised lines, in its order."""
+    """Readings of a dataset of normalised lines, in its order; greedy, unless the recogniser has a language model."""
     if isinstance(recognizer, AttentionLineRecognizer):
         read = recognizer.characters([dataset[index][0] for index in range(len(dataset))])
         return [normalize_text(recognizer.reader.tokens.decode(line.numbers.tolist())) for line in read]
@@ -22,7 +21,7 @@ def read_dataset(recognizer: LineTextRecognizer | AttentionLineRecognizer, datas
     for start in range(0, len(order), 64):
         chosen = order[start : start + 64]
         for index, logits in zip(chosen, recognizer.logits([dataset[i][0] for i in chosen]), strict=True):
-            numbers = [character.number for character in greedy(softmax(logits))]
+            numbers = [character.number for character in recognizer.decode(logits)]
             texts[index] = normalize_text(recognizer.alphabet.decode(numbers))
     return texts
 

@@ -111,7 +111,9 @@ def character_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
 
 def print_lines(recognizer: LineTextRecognizer | AttentionLineRecognizer, sources: list[str], worst: int = 0) -> None:
     """Print a table of error rates, and the lines with the most errors."""
-    table = Table("lines", "count", "CER %", "WER %", title=f"greedy, {recognizer.bundle.identity}")
+    greedy = getattr(recognizer, "language", None) is None
+    how = "greedy" if greedy else "with the language model"
+    table = Table("lines", "count", "CER %", "WER %", title=f"{how}, {recognizer.bundle.identity}")
     console = Console()
     examples = []
     for source in sources:

@@ -1,0 +1,162 @@
+"""Language models: what they expect, how they are stored, and what they change in reading."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_characters import call
+
+from text_recognizer import TextRecognizer
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.learning.training.language_model import bits_a_character, train_language_model
+from text_recognizer.recognition.beam_search import Beam, beam_search
+from text_recognizer.recognition.bundle import BundleError
+from text_recognizer.recognition.decoding import placed
+from text_recognizer.recognition.language_model import CharacterLanguageModel, load_language_model
+from text_recognizer.recognition.lines import LineTextRecognizer
+
+ALPHABET = Alphabet(" abcdeht")
+TEXT = "the cat ate the bat the head bathed the cab " * 20 + "a bad debt at the beach"
+
+
+@pytest.mark.parametrize(("order", "gain"), [(2, 0.0), (4, 0.0), (7, 0.0), (7, 2.0)])
+def test_probabilities_sum_to_one_also_where_ngrams_were_dropped(order, gain):
+    model, _ = train_language_model([TEXT], Alphabet(" abcdehtx"), order, gain)
+    for text in ("", " ", "t", "the ", " the ca", "zzz", "xxxxxxxx"):
+        probabilities = model.probabilities(model.context(text))
+        assert probabilities[0] == 0
+        assert probabilities[1:].min() > 0
+        assert probabilities.sum() == pytest.approx(1, abs=0.05)  # stored to 4 %
+
+
+def test_it_expects_what_it_read():
+    model, _ = train_language_model([TEXT], ALPHABET, 5)
+    after = model.probabilities(model.context(" th"))
+    assert ALPHABET.decode([int(after.argmax())]) == "e"
+    assert bits_a_character(model, ["the cat ate the bat"]) < 1.5 < bits_a_character(model, ["eht tac eta eht tab"])
+    whole, (shorter, fewer) = (
+        train_language_model([TEXT], ALPHABET, 5)[1],
+        train_language_model([TEXT], ALPHABET, 5, 3.0),
+    )
+    assert sum(map(len, fewer.values())) < sum(map(len, whole.values()))
+    assert bits_a_character(shorter, [TEXT]) < bits_a_character(train_language_model([TEXT], ALPHABET, 2)[0], [TEXT])
+
+
+@pytest.mark.parametrize(
+    ("texts", "order", "message"),
+    [(["the"], 9, "from 2 to 8"), (["ab"], 5, "at least 5 characters"), (["thé the the"], 3, "é")],
+)
+def test_what_it_cannot_learn_from_is_said(texts, order, message):
+    with pytest.raises(ValueError, match=message):
+        train_language_model(texts, ALPHABET, order)
+
+
+def collapsed(path):
+    return tuple(number for number, _ in itertools.groupby(path) if number)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+def test_a_wide_beam_finds_the_likeliest_text(weight):
+    trained, tables = train_language_model([TEXT], ALPHABET, 4)
+    model = CharacterLanguageModel(ALPHABET, tables, weight, 1.0 if weight == 0 else 2.0)
+    small = Alphabet("a te")  # the classes of the network: other numbers than the model's
+    model = CharacterLanguageModel(ALPHABET, tables, model.weight, model.bonus, small)
+    rng = np.random.default_rng(5)
+    for _ in range(5):
+        logits = rng.normal(0, 1.5, (5, 5))
+        probabilities = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype(np.float32)
+        scores = {}
+        for path in itertools.product(range(5), repeat=5):
+            text = collapsed(path)
+            scores[text] = scores.get(text, 0.0) + float(np.prod(probabilities[range(5), path]))
+        for text in scores:
+            context, before = model.context(" "), 0
+            for number in [*text, model.space]:
+                if not (number == model.space and before in (0, model.space)):
+                    scores[text] *= model.factors(context)[number]
+                    context = model.extend(context, number)
+                before = number
+        best = max(scores, key=scores.get)
+        found = beam_search(probabilities, model, model.context(" "), Beam(width=10_000, character=0, text=0))
+        assert tuple(found) == best
+        assert trained.order == 4
+
+
+def test_language_decides_where_the_network_is_in_doubt_and_only_there():
+    _, tables = train_language_model([TEXT], ALPHABET, 5)
+    model = CharacterLanguageModel(ALPHABET, tables, 0.5, 2.0)
+
+    def read(doubt):
+        rows = np.full((5, 9), 0.001, np.float32)
+        for frame, number in enumerate(ALPHABET.encode("the c")):
+            rows[frame, number] = 0.95
+        rows[2, ALPHABET.encode("e")], rows[2, ALPHABET.encode("a")] = 1 - doubt, doubt
+        rows /= rows.sum(1, keepdims=True)
+        return placed(rows, beam_search(rows, model, model.context(" ")))
+
+    assert ALPHABET.decode([c.number for c in read(0.998)]) == "tha c"
+    found = read(0.6)
+    assert ALPHABET.decode([c.number for c in found]) == "the c"
+    assert [(c.start, c.end) for c in found] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]
+    assert found[2].probability == pytest.approx(0.4, abs=0.01)  # what the network thought of it
+
+
+def test_nothing_is_read_where_there_is_nothing():
+    model, _ = train_language_model([TEXT], ALPHABET, 3)
+    blank = np.zeros((6, 9), np.float32)
+    blank[:, 0] = 1
+    assert beam_search(blank, model, 0) == []
+    assert beam_search(blank[:0], model, 0) == []
+
+
+def test_the_command_writes_a_bundle_that_reading_uses(tmp_path, sample_line):
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT * 20, encoding="utf-8")
+    folder = tmp_path / "mine"
+    made = call("language-model", text, "--output", folder, "--order", "4", "--no-measure")
+    assert made.exit_code == 0, made.stderr
+    assert "text | " in (folder / "README.md").read_text()
+    other = call("language-model", text, "--output", tmp_path, "--no-measure")
+    assert other.exit_code == 2
+    assert "no model bundle" in other.stderr
+    alone = TextRecognizer(language=None).read_lines([sample_line])[0]
+    assert TextRecognizer(language="none").read_lines([sample_line])[0] == alone
+    assert LineTextRecognizer("lines", language=folder).language.order == 4
+    read = call("read", "--unit", "line", "--language", "none", sample_line)
+    assert read.stdout.strip() == alone.text
+    assert call("read", "--unit", "line", "--language", folder, sample_line).exit_code == 0
+    (folder / "model.npz").write_bytes(b"PK nothing")
+    with pytest.raises(BundleError, match=r"model\.npz"):
+        load_language_model(folder, ALPHABET)
+    bad = call("read", "--language", folder, sample_line)
+    assert bad.exit_code == 2
+    assert "model.npz" in bad.stderr
+    wrong = call("read", "--language", "detector", sample_line)
+    assert wrong.exit_code == 2
+    assert "language-model" in wrong.stderr
+
+
+def test_a_damaged_description_is_named(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT, encoding="utf-8")
+    assert call("language-model", text, "--output", tmp_path / "lm", "--order", "3", "--no-measure").exit_code == 0
+    path = tmp_path / "lm" / "bundle.json"
+    data = json.loads(path.read_text())
+    del data["settings"]["weight"]
+    path.write_text(json.dumps(data))
+    with pytest.raises(BundleError, match="weight"):
+        load_language_model(tmp_path / "lm", ALPHABET)
+
+
+@pytest.fixture
+def sample_line(tmp_path):
+    """The first line of the sample letter, as a file."""
+    from conftest import SAMPLES
+
+    page = Image.open(SAMPLES / "letter.jpg").convert("L")
+    box = np.array(TextRecognizer(language=None).read(page).lines[0].polygon)
+    path = tmp_path / "line.png"
+    page.crop((*box.min(axis=0).astype(int).tolist(), *box.max(axis=0).astype(int).tolist())).save(path)
+    return path
