@@ -75,7 +75,7 @@ def test_a_wide_beam_finds_the_likeliest_text(weight):
             context, before = model.context(" "), 0
             for number in [*text, model.space]:
                 if not (number == model.space and before in (0, model.space)):
-                    scores[text] *= model.factors(context)[number]
+                    scores[text] *= model.factor(context, number)
                     context = model.extend(context, number)
                 before = number
         best = max(scores, key=scores.get)

@@ -45,7 +45,7 @@ class _Prefix:
         if child is None:
             # A space at the beginning, or behind another, ends no word: the language model has no say.
             free = number == model.space and self.number in (0, model.space)
-            factor = 1.0 if free else model.factors(self.context)[number]
+            factor = 1.0 if free else model.factor(self.context, number)
             context = self.context if free else model.extend(self.context, number)
             child = self.children[number] = _Prefix(self, number, context, factor)
         return child
@@ -117,8 +117,8 @@ def _kept(prefixes: list[_Prefix], beam: Beam) -> list[_Prefix]:
 
 def _whole(prefix: _Prefix, model: CharacterLanguageModel) -> float:
     """The probability of a prefix as a whole text: a line ends where a word does."""
-    word = prefix.number not in (0, model.space)
-    return (prefix.blank + prefix.ended) * (model.factors(prefix.context)[model.space] if word else 1.0)
+    word = model.space and prefix.number not in (0, model.space)
+    return (prefix.blank + prefix.ended) * (model.factor(prefix.context, model.space) if word else 1.0)
 
 
 def _characters(prefix: _Prefix | None) -> list[int]:

@@ -25,6 +25,7 @@ TASK = "language-model"
 MODEL_FILE = "model.npz"
 _STEPS = 14.0  # steps of a stored logarithm to one unit of it: probabilities are right to 4 %
 _PROBABILITIES = np.exp(-np.arange(256, dtype=np.float32) / _STEPS)
+_RAREST = 1e-6  # probability of a character in reading at least
 _REMEMBERED = 20_000  # contexts whose followers are kept ready
 
 
@@ -44,8 +45,8 @@ class CharacterLanguageModel:
     A context is an int: the numbers of the last characters in the model's own alphabet, a byte each, the last one
     lowest. `context` and `extend` make it.
 
-    classes: the alphabet of the recogniser that asks, by default the model's own; what `extend` and `factors` are given
-    and give is in its numbers. Characters that the model does not know are as likely as the rarest that it knows.
+    classes: the alphabet of the recogniser that asks, by default the model's own; what `extend` and `factor` are given
+    is in its numbers. Characters that the model does not know are as likely as rare ones.
     weight: what the logarithm of a probability counts in reading, against 1 for what the network sees. bonus: what each
     character is multiplied with there, as a model prefers short texts.
     """
@@ -61,7 +62,7 @@ class CharacterLanguageModel:
         self.alphabet, self.weight, self.bonus = alphabet, weight, bonus
         classes = classes or alphabet
         self._own = [0, *(alphabet.encode(c)[0] if c in alphabet else 0 for c in classes.characters)]
-        self.space = classes.encode(" ")[0] if " " in classes else -1
+        self.space = classes.encode(" ")[0] if " " in classes else 0  # no class of its own
         self.order = sum(name.startswith("keys_") for name in tables)
         self._mask = (1 << 8 * (self.order - 1)) - 1
         self._keys = [np.cumsum(tables[f"keys_{n}"], dtype=np.uint64) for n in range(self.order)]
@@ -72,7 +73,7 @@ class CharacterLanguageModel:
         self._shares = [tables[f"shares_{n}"] for n in range(self.order)]
         self._rests = [unpack_probabilities(tables[f"rests_{n}"]) for n in range(self.order)]
         self._ready: dict[int, NDArray[np.float32]] = {}
-        self._factors: dict[int, list[float]] = {}
+        self._behind: dict[int, NDArray[np.float32]] = {}
 
     def context(self, text: str) -> int:
         """The context behind a text; characters that the model does not know end it."""
@@ -88,27 +89,21 @@ class CharacterLanguageModel:
     def _extended(self, context: int, number: int) -> int:
         return ((context << 8) | number) & self._mask if number else 0
 
-    def factors(self, context: int) -> list[float]:
-        """(K,): what reading multiplies the network's probability of each class that may follow with."""
-        found = self._factors.get(context)
+    def factor(self, context: int, number: int) -> float:
+        """What reading multiplies the network's probability of a class with that follows a context."""
+        found = self._behind.get(context)
         if found is None:
-            known = self._known(context)
-            found = self._factors.get(known)
-            if found is None:
-                probabilities = self._probabilities(known)
-                probabilities = np.maximum(probabilities[self._own], probabilities[1:].min())
-                found = (self.bonus * probabilities**self.weight).tolist()
-                self._factors[known] = found
-            self._factors[context] = found
-        return found
+            found = self._behind[context] = self._probabilities(self._known(context))
+        probability = max(float(found[self._own[number]]), _RAREST)
+        return self.bonus * probability**self.weight
 
     def probabilities(self, context: int) -> NDArray[np.float32]:
         """(K,) float32: of the characters of the model's alphabet behind a context; number 0, the blank, has none."""
         return self._probabilities(self._known(context))
 
     def forget(self) -> None:
-        """Let go of what is kept ready, also after a change of weight or bonus."""
-        self._factors.clear()
+        """Let go of what is kept ready."""
+        self._behind.clear()
         self._ready.clear()
 
     def _known(self, context: int) -> int:

@@ -30,6 +30,18 @@ def reading_id(tab):
     )
 
 
+def kept_in_browser(tab):
+    """What the browser has on disk of the open documents, as JSON."""
+    return tab.evaluate(
+        """() => new Promise((done) => {
+            indexedDB.open("text-recognizer").onsuccess = (event) => {
+                event.target.result.transaction("documents").objectStore("documents").getAll().onsuccess =
+                    (found) => done(JSON.stringify(found.target.result.map(({ file, ...rest }) => rest)));
+            };
+        })"""
+    )
+
+
 def kept_text(tab, server):
     """The text of the open document as the server keeps it; None where it does not."""
     answer = httpx.get(f"{server.url}/v1/readings/{reading_id(tab)}")
