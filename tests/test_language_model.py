@@ -59,10 +59,9 @@ def collapsed(path):
 
 @pytest.mark.parametrize("weight", [0.0, 0.7])
 def test_a_wide_beam_finds_the_likeliest_text(weight):
-    trained, tables = train_language_model([TEXT], ALPHABET, 4)
-    model = CharacterLanguageModel(ALPHABET, tables, weight, 1.0 if weight == 0 else 2.0)
-    small = Alphabet("a te")  # the classes of the network: other numbers than the model's
-    model = CharacterLanguageModel(ALPHABET, tables, model.weight, model.bonus, small)
+    _, tables = train_language_model([TEXT], ALPHABET, 4)
+    classes = Alphabet("a te")  # of the network: other numbers than the model's
+    model = CharacterLanguageModel(ALPHABET, tables, weight, 1.0 if weight == 0 else 2.0, classes)
     rng = np.random.default_rng(5)
     for _ in range(5):
         logits = rng.normal(0, 1.5, (5, 5))
@@ -81,7 +80,7 @@ def test_a_wide_beam_finds_the_likeliest_text(weight):
         best = max(scores, key=scores.get)
         found = beam_search(probabilities, model, model.context(" "), Beam(width=10_000, character=0, text=0))
         assert tuple(found) == best
-        assert trained.order == 4
+    assert model.order == 4
 
 
 def test_language_decides_where_the_network_is_in_doubt_and_only_there():
@@ -117,7 +116,7 @@ def test_the_command_writes_a_bundle_that_reading_uses(tmp_path, sample_line):
     folder = tmp_path / "mine"
     made = call("language-model", text, "--output", folder, "--order", "4", "--no-measure")
     assert made.exit_code == 0, made.stderr
-    assert "text | " in (folder / "README.md").read_text()
+    assert "The weights learned from `text`." in (folder / "README.md").read_text()
     other = call("language-model", text, "--output", tmp_path, "--no-measure")
     assert other.exit_code == 2
     assert "no model bundle" in other.stderr

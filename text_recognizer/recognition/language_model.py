@@ -73,7 +73,6 @@ class CharacterLanguageModel:
         self._shares = [tables[f"shares_{n}"] for n in range(self.order)]
         self._rests = [unpack_probabilities(tables[f"rests_{n}"]) for n in range(self.order)]
         self._ready: dict[int, NDArray[np.float32]] = {}
-        self._behind: dict[int, NDArray[np.float32]] = {}
 
     def context(self, text: str) -> int:
         """The context behind a text; characters that the model does not know end it."""
@@ -91,52 +90,32 @@ class CharacterLanguageModel:
 
     def factor(self, context: int, number: int) -> float:
         """What reading multiplies the network's probability of a class with that follows a context."""
-        found = self._behind.get(context)
-        if found is None:
-            found = self._behind[context] = self._probabilities(self._known(context))
-        probability = max(float(found[self._own[number]]), _RAREST)
+        probability = max(float(self.probabilities(context)[self._own[number]]), _RAREST)
         return self.bonus * probability**self.weight
 
     def probabilities(self, context: int) -> NDArray[np.float32]:
         """(K,) float32: of the characters of the model's alphabet behind a context; number 0, the blank, has none."""
-        return self._probabilities(self._known(context))
-
-    def forget(self) -> None:
-        """Let go of what is kept ready."""
-        self._behind.clear()
-        self._ready.clear()
-
-    def _known(self, context: int) -> int:
-        """The longest end of a context that is in the tables."""
-        for length in range(_length(context), 0, -1):
-            key = context & ((1 << 8 * length) - 1)
-            if _length(key) == length and self._find(length, key) is not None:
-                return key
-        return 0
-
-    def _find(self, length: int, key: int) -> int | None:
-        keys = self._keys[length]
-        at = int(keys.searchsorted(np.uint64(key)))
-        return at if at < len(keys) and int(keys[at]) == key else None
-
-    def _probabilities(self, context: int) -> NDArray[np.float32]:
-        """Of a context in the tables."""
         found = self._ready.get(context)
-        if found is not None:
-            return found
-        if len(self._ready) >= _REMEMBERED:
-            self.forget()
+        if found is None:
+            if len(self._ready) >= _REMEMBERED:
+                self._ready.clear()
+            found = self._ready[context] = self._computed(context)
+        return found
+
+    def _computed(self, context: int) -> NDArray[np.float32]:
         length = _length(context)
         if length:
-            shorter = self._probabilities(self._known(context & ((1 << 8 * (length - 1)) - 1)))
+            shorter = self.probabilities(context & ((1 << 8 * (length - 1)) - 1))
         else:
             shorter = np.full(len(self.alphabet), 1 / (len(self.alphabet) - 1), np.float32)
             shorter[0] = 0
-        at = self._find(length, context) or 0
+        keys = self._keys[length]
+        at = int(keys.searchsorted(np.uint64(context)))
+        if at == len(keys) or int(keys[at]) != context:
+            return shorter
         start, end = self._ends[length][at : at + 2]
         result = shorter * self._rests[length][at]
         result[self._followers[length][start:end]] += unpack_probabilities(self._shares[length][start:end])
-        self._ready[context] = result
         return result
 
 

@@ -62,8 +62,8 @@ class LineTextRecognizer:
             self.temperature = float(settings.get("temperature", 1.0))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{self.bundle.folder / 'bundle.json'} lacks settings for lines: {error!r}") from error
-        named = language is not None and str(language) != NO_LANGUAGE
-        self.language = load_language_model(str(language), self.alphabet) if named else None
+        silent = language is None or language == NO_LANGUAGE
+        self.language = None if silent else load_language_model(language, self.alphabet)  # type: ignore[arg-type]
         self.session = open_session(self.bundle, threads)
 
     def read(self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[ReadLine]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import httpx
@@ -18,28 +19,22 @@ def read(tab, path=LETTER):
     until(tab, "document.querySelector('#progress').hidden")
 
 
+def kept_in_browser(tab):
+    """The open documents as the browser has them on disk, without their files."""
+    kept = tab.evaluate(
+        """() => new Promise((done) => {
+            indexedDB.open("text-recognizer").onsuccess = (event) => {
+                event.target.result.transaction("documents").objectStore("documents").getAll().onsuccess =
+                    (found) => done(JSON.stringify(found.target.result));
+            };
+        })"""
+    )
+    return json.loads(kept)
+
+
 def reading_id(tab):
     """The server's identifier of the open document."""
-    return tab.evaluate(
-        """() => new Promise((done) => {
-            indexedDB.open("text-recognizer").onsuccess = (event) => {
-                event.target.result.transaction("documents").objectStore("documents").getAll().onsuccess =
-                    (found) => done(found.target.result.at(-1).serverId);
-            };
-        })"""
-    )
-
-
-def kept_in_browser(tab):
-    """What the browser has on disk of the open documents, as JSON."""
-    return tab.evaluate(
-        """() => new Promise((done) => {
-            indexedDB.open("text-recognizer").onsuccess = (event) => {
-                event.target.result.transaction("documents").objectStore("documents").getAll().onsuccess =
-                    (found) => done(JSON.stringify(found.target.result.map(({ file, ...rest }) => rest)));
-            };
-        })"""
-    )
+    return kept_in_browser(tab)[-1]["serverId"]
 
 
 def kept_text(tab, server):

@@ -81,24 +81,25 @@ def _align_lines(folder: Path, lines: LineDataset, texts: list[str], recognizer:
 
 def paragraph_places(paragraphs: ParagraphDataset, split: str) -> list[Places]:
     """Row and column (n, 2) of each character of IAM paragraphs, newlines included, in pixels; cached."""
-    recognizer, boxes = LineTextRecognizer(), iam_line_boxes(split)
+    recognizer = LineTextRecognizer()
 
-    made = (
-        paragraph_character_places(image, label.text, boxes[label.identifier], recognizer)
-        for image, label in _items(paragraphs)
-    )
-    return _stored_places(paragraphs, f"iam-paragraphs-{split}", recognizer, made)
+    def made() -> Iterator[Places]:
+        boxes = iam_line_boxes(split)
+        for image, label in _items(paragraphs):
+            yield paragraph_character_places(image, label.text, boxes[label.identifier], recognizer)
+
+    return _stored_places(paragraphs, f"iam-paragraphs-{split}", recognizer, made())
 
 
 def page_paragraph_places(paragraphs: ParagraphDataset, path: str, split: str) -> list[Places]:
     """The same for what `xml_page_paragraphs` gives of that path and split."""
     recognizer = LineTextRecognizer()
-    regions = page_regions(path, split, LeftOut(path))
-    made = (
-        region_character_places(image, region, recognizer)
-        for (image, _), region in zip(_items(paragraphs), regions, strict=True)
-    )
-    return _stored_places(paragraphs, "pages-paragraphs", recognizer, made, paragraphs.key)
+
+    def made() -> Iterator[Places]:
+        for (image, _), region in zip(_items(paragraphs), page_regions(path, split, LeftOut(path)), strict=True):
+            yield region_character_places(image, region, recognizer)
+
+    return _stored_places(paragraphs, "pages-paragraphs", recognizer, made(), paragraphs.key)
 
 
 def _items(paragraphs: ParagraphDataset) -> Iterator[tuple[Image, ParagraphLabel]]:

@@ -71,11 +71,17 @@ def _rated(
     return named, list(zip(dataset.labels, texts, strict=True))
 
 
-def line_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
-    """CER and WER of a line bundle on the val sets, in percent, for bundle.json."""
-    recognizer = open_line_reader(bundle)
+def _decoding(recognizer: LineTextRecognizer | AttentionLineRecognizer) -> str:
+    return "greedy" if getattr(recognizer, "language", None) is None else "with the language model"
+
+
+def line_scores(
+    bundle: str | os.PathLike[str], language: str | os.PathLike[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """CER and WER of a line bundle on the val sets, alone or with a language model, in percent, for bundle.json."""
+    recognizer = open_line_reader(bundle, language=language)
     return {
-        f"{name} ({rates.lines} lines), greedy": {
+        f"{name} ({rates.lines} lines), {_decoding(recognizer)}": {
             "CER %": round(100 * rates.cer, 2),
             "WER %": round(100 * rates.wer, 2),
         }
@@ -111,9 +117,8 @@ def character_scores(bundle: os.PathLike[str]) -> dict[str, dict[str, Any]]:
 
 def print_lines(recognizer: LineTextRecognizer | AttentionLineRecognizer, sources: list[str], worst: int = 0) -> None:
     """Print a table of error rates, and the lines with the most errors."""
-    greedy = getattr(recognizer, "language", None) is None
-    how = "greedy" if greedy else "with the language model"
-    table = Table("lines", "count", "CER %", "WER %", title=f"{how}, {recognizer.bundle.identity}")
+    title = f"{_decoding(recognizer)}, {recognizer.bundle.identity}"
+    table = Table("lines", "count", "CER %", "WER %", title=title)
     console = Console()
     examples = []
     for source in sources:

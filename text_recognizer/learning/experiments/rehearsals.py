@@ -26,7 +26,7 @@ from text_recognizer.learning.training.attention import AttentionModule
 
 PASSES = 1000  # over the batches that are to be learned by heart, unless more epochs are asked for
 #: Losses that only a network that knows its batches reaches: of characters with smoothed labels, at best 0.4.
-_LOSSES = {"lines": 0.2, "detector": 0.3, "characters": 0.5}
+_LOSSES = {"lines": 0.2, "detector": 0.3, "characters": 0.5, "paragraphs": 0.2, "attention-lines": 0.2}
 _RATES = 1e-6, 1.0  # learning rates that are tried
 _STEPS = 100
 _DIVERGED = 4.0  # times the lowest loss
@@ -68,7 +68,7 @@ def overfit(experiment: Experiment) -> Verdict:
     if not isinstance(experiment, DetectorExperiment) and hasattr(data, "train"):  # the detector's views are fixed
         data.train.augmentation = None
     without_dropout(module)
-    threshold = getattr(module, "overfit_loss", _LOSSES.get(experiment.task, 0.2))
+    threshold = _LOSSES[experiment.task]
     few = list(itertools.islice(data.train_dataloader(), settings.overfit_batches))
     ear = _Listener(len(few), threshold)
     _fit(experiment, module, _FewBatches(few, max(PASSES, settings.epochs), data), [ear])

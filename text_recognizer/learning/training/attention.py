@@ -42,12 +42,10 @@ class AttentionModule(TextModule):
 
     freeze_encoder: what makes features of images does not learn. text_loss: the cross entropy of the last step, which a
     network that knows its batches by heart brings to 0; guidance never gets there, as attention is never the Gaussian.
-    overfit_loss: what it is below then, after `learn_by_heart`.
     """
 
     network: ImageToSequence
     text_loss: Tensor
-    overfit_loss = 0.2
 
     def __init__(
         self,

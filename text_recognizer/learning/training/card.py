@@ -10,6 +10,7 @@ _PURPOSE = {
     "paragraphs": "Reads one paragraph of Latin handwriting without finding its lines first: {network}.",
     "detector": "Finds the handwritten and printed lines of a page: a fully convolutional network that marks the "
     "core of each line and how far it reaches above and below its baseline.",
+    "language-model": "Says how likely each character is after those before it, and so has a say in reading lines.",
     "characters": "Reads one character from its image: a digit, a capital or a small letter of the English alphabet.",
 }
 _NETWORKS = {
@@ -31,6 +32,9 @@ _LIMITS = {
     "words are where its attention was. Finding the lines and reading each of them makes fewer errors.",
     "detector": "It learned from pages turned by up to 12 degrees: lines more askew, in circles or "
     "between other lines may be missed. Drawings with letter-like strokes may be taken for lines.",
+    "language-model": "It prefers what is usual in the texts that it learned from and forces nothing: what the network "
+    "sees clearly stays as it is. Names, numbers and other languages gain little, or lose; `--language none` reads "
+    "without it. Its weight and bonus were chosen on the sets above.",
     "characters": "It always answers with one of its 62 classes: signs and accented letters it does not know. The size "
     "of a character is normalised away, so c and C, o, O and 0, s and S, l, I and 1 are easily confused. It answers "
     "classes about as often as they occur in the text that it learned from: what may be a small letter, a capital or a "
@@ -45,25 +49,30 @@ _SOURCES = {
     "lathrop": "the Lathrop memorials (CC BY 4.0)",
     "poilus": "wills of French soldiers (CC BY 4.0)",
     "emnist": "EMNIST (public domain)",
+    "brown": "the Brown corpus (research and other non-commercial use only)",
     "fonts": "handwriting fonts under OFL 1.1 and Apache 2.0",
     "synthetic": "synthetic handwriting: text of the Brown corpus (non-commercial) and public-domain English texts in "
     "fonts under OFL 1.1 and Apache 2.0 and in the typefaces of the machine",
 }
-_NON_COMMERCIAL = ("iam", "synthetic")
+_NON_COMMERCIAL = ("iam", "synthetic", "brown")
 
 
-def _terms(experiment: dict[str, Any]) -> str:
-    """What the weights learned from, under which terms, as the experiment says."""
+def _sources(experiment: dict[str, Any]) -> list[str]:
+    """The names of what an experiment learned from."""
     data = experiment["data"]
     sources = [source["name"].removeprefix("stacked-") for source in data.get("train", [])]
     names = [name.split("-")[0] for name in sources] + list(data.get("pages", []))
-    if data.get("synthetic"):
-        names.append("synthetic")
-    used = [name for name in _SOURCES if name in names]
-    text = f"The weights learned from {'; '.join(_SOURCES[name] for name in used)}. The code is Apache-2.0."
-    if experiment.get("start_from"):
-        text += f" Training began with the weights of `{experiment['start_from']}`; what those learned from counts too."
-    if any(name in _NON_COMMERCIAL for name in used):
+    return [*names, "synthetic"] if data.get("synthetic") else names
+
+
+def _terms(names: list[str], start_from: str) -> str:
+    """What the weights learned from, under which terms."""
+    used = [_SOURCES[name] for name in _SOURCES if name in names]
+    used += [f"`{name}`" for name in dict.fromkeys(names) if name not in _SOURCES]
+    text = f"The weights learned from {'; '.join(used)}. The code is Apache-2.0."
+    if start_from:
+        text += f" Training began with the weights of `{start_from}`; what those learned from counts too."
+    if any(name in _NON_COMMERCIAL for name in names):
         text += " **These weights may be used for research and other non-commercial purposes only.**"
     return text
 
@@ -71,28 +80,51 @@ def _terms(experiment: dict[str, Any]) -> str:
 def model_card(data: dict[str, Any]) -> str:
     """The card as Markdown, from the content of bundle.json."""
     task, provenance = data["task"], data["provenance"]
-    network = provenance["experiment"]["network"]["name"]
+    describe = _language_model if task == "language-model" else _network
+    purpose, training, terms = describe(task, provenance)
     parts = [
         f"# Model card: {data['name']} {data['version']}",
-        _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}")),
+        purpose,
         "## Scores",
-        _scores(data["scores"]),
+        _scores(data["scores"], task),
         "## Training",
-        f"Experiment `{provenance['experiment']['name']}` ({network}, "
-        f"{provenance['parameters'] / 1e6:.2f} million parameters), {provenance['epochs']} epochs, "
-        f"{provenance['steps']} steps, exported {provenance['exported']}. The experiment is kept in `bundle.json`.",
+        training,
         "## Limits",
         _LIMITS[task],
         "## Terms",
-        _terms(provenance["experiment"]),
+        terms,
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _scores(scores: dict[str, Any]) -> str:
+def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
+    """Purpose, training and terms of a network."""
+    experiment = provenance["experiment"]
+    network = experiment["network"]["name"]
+    training = (
+        f"Experiment `{experiment['name']}` ({network}, "
+        f"{provenance['parameters'] / 1e6:.2f} million parameters), {provenance['epochs']} epochs, "
+        f"{provenance['steps']} steps, exported {provenance['exported']}. The experiment is kept in `bundle.json`."
+    )
+    purpose = _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}"))
+    return purpose, training, _terms(_sources(experiment), experiment.get("start_from", ""))
+
+
+def _language_model(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
+    """Purpose, training and terms of a language model."""
+    texts = ", ".join(f"{name} {count:,}" for name, count in provenance["characters"].items())
+    training = (
+        f"An n-gram model of order {provenance['order']} with interpolated Kneser-Ney smoothing, made of so many "
+        f"characters: {texts}; exported {provenance['exported']}."
+    )
+    return _PURPOSE[task], training, _terms([name.split("-")[0] for name in provenance["characters"]], "")
+
+
+def _scores(scores: dict[str, Any], task: str) -> str:
     if not scores:
         return "Not measured."
     rows = ["| set | measure | value |", "|---|---|---|"]
     for name, measures in scores.items():
         rows += [f"| {name} | {measure} | {value} |" for measure, value in measures.items()]
-    return "\n".join(rows) + "\n\nMade by `text-recognizer export`; `text-recognizer evaluate` prints them again."
+    made = "language-model" if task == "language-model" else "export"
+    return "\n".join(rows) + f"\n\nMade by `text-recognizer {made}`; `text-recognizer evaluate` prints them again."

@@ -8,11 +8,9 @@ share to the shorter context, so that probabilities still sum to one.
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +18,13 @@ from numpy.typing import NDArray
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.folders import whole_folder
 from text_recognizer.learning.data.sources import LineSource, line_dataset
-from text_recognizer.learning.evaluation.lines import measure_lines
-from text_recognizer.learning.training.export import refuse_other_folders
+from text_recognizer.learning.evaluation.report import line_scores
+from text_recognizer.learning.training.export import refuse_other_folders, write_description
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
 from text_recognizer.recognition.language_model import MODEL_FILE, TASK, CharacterLanguageModel, pack_probabilities
-from text_recognizer.recognition.lines import LineTextRecognizer
 
 _MOST = 8  # characters in a key of 64 bits
 _KEPT = 3  # n-grams up to this length are all kept
-_MEASURED = ("iam-val", "copiste-val")
 
 
 @dataclass(frozen=True)
@@ -39,12 +35,12 @@ class LanguageChoice:
     weight, bonus: of `CharacterLanguageModel`.
     """
 
-    texts: Sequence[Path] = ()
-    sources: Sequence[str] = ()
-    order: int = 7
-    gain: float = 0.5
-    weight: float = 0.5
-    bonus: float = 4.0
+    texts: Sequence[Path]
+    sources: Sequence[str]
+    order: int
+    gain: float
+    weight: float
+    bonus: float
 
 
 def write_language_model(choice: LanguageChoice, output: Path, version: str = "1", measure: bool = True) -> Path:
@@ -78,57 +74,11 @@ def write_language_model(choice: LanguageChoice, output: Path, version: str = "1
                 "exported": datetime.date.today().isoformat(),
             },
         }
-        _describe(folder, data)
+        write_description(folder, data)
         if measure:
-            data["scores"] = _scores(folder)
-            _describe(folder, data)
+            data["scores"] = line_scores("lines") | line_scores("lines", folder)
+            write_description(folder, data)
     return output
-
-
-def _scores(folder: Path) -> dict[str, dict[str, float]]:
-    """CER and WER of the shipped line recogniser on val, without and with the language model of a folder."""
-    scores = {}
-    for language, how in ((None, "greedy"), (folder, "with the language model")):
-        recognizer = LineTextRecognizer("lines", language=language)
-        for name in _MEASURED:
-            rates, _ = measure_lines(recognizer, line_dataset(LineSource(name)))
-            title = f"{name} ({rates.lines} lines), {recognizer.bundle.identity}, {how}"
-            scores[title] = {"CER %": round(100 * rates.cer, 2), "WER %": round(100 * rates.wer, 2)}
-    return scores
-
-
-def _describe(folder: Path, data: dict[str, Any]) -> None:
-    """Write bundle.json and the card."""
-    (folder / "bundle.json").write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    provenance = data["provenance"]
-    learned = "\n".join(f"| {name} | {count:,} |" for name, count in provenance["characters"].items())
-    measured = "\n".join(
-        f"| {title} | {measure} | {value} |" for title, own in data["scores"].items() for measure, value in own.items()
-    )
-    card = f"""# Model card: {data["name"]} {data["version"]}
-
-A character language model of order {provenance["order"]}: an n-gram model with interpolated Kneser-Ney smoothing, which
-has a say in reading lines. It prefers what is usual in its language and forces nothing: what the network sees clearly
-stays as it is. Names, numbers and other languages gain little, or lose; `--language none` reads without it.
-
-## Scores
-
-| set | measure | value |
-|---|---|---|
-{measured}
-
-Weight {data["settings"]["weight"]} and bonus {data["settings"]["bonus"]} were chosen on these sets.
-
-## What it learned from
-
-| text | characters |
-|---|---|
-{learned}
-
-Terms: brown (the Brown corpus) and iam (the IAM Handwriting Database) are for research and other non-commercial use,
-copiste ("Copiste d'un jour") is CC BY 4.0, the other texts of the data folder are in the public domain.
-"""
-    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def train_language_model(

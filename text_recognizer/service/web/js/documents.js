@@ -20,8 +20,15 @@ export class Documents {
     this.persistent = false;
     this.leaving = false;
     this.outbox = new Outbox({ documents: this, failed });
+    addEventListener("beforeunload", () => this.maybeLeaving()); // what is under way ends before the page is hidden
     addEventListener("pagehide", () => (this.leaving = true));
     addEventListener("pageshow", () => (this.leaving = false));
+  }
+
+  /** The page is about to be left, if nothing keeps it: a link that downloads does not leave it. */
+  maybeLeaving() {
+    this.leaving = true;
+    setTimeout(() => (this.leaving = false), PAUSE);
   }
 
   /** Take up what was open before a reload: reading goes on, corrections are sent. */

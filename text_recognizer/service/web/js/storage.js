@@ -25,6 +25,7 @@ async function transact(stores, mode, action) {
     const request = action(...stores.map((name) => transaction.objectStore(name)));
     transaction.oncomplete = () => resolve(request?.result);
     transaction.onerror = transaction.onabort = () => reject(transaction.error);
+    transaction.commit(); // at once: a page that is being left cannot answer the browser any more
   });
 }
 
