@@ -64,11 +64,16 @@ def load(name: str, kind: Kind, split: str = "", **options: Any) -> Any:
     return description.load(named or (split if description.by_path else ""), **chosen)
 
 
-def _synthetic(_: str, seed: int = 1, count: int = 12000, printed_share: float = 0.25) -> LineDataset:
-    accented: tuple[str, ...] = ()
-    if not DATASETS["copiste"].missing():  # French of volunteers, for its accents
-        accented = tuple(sorted({label.text for label in page_lines("copiste", "train").labels}))
-    return synthetic_lines(seed, count, printed_share, accented)
+def _synthetic(without: tuple[str, ...] = ()) -> Callable[..., LineDataset]:
+    """A loader of lines set in fonts; without: names of text files that they do not show."""
+
+    def load_lines(_: str, seed: int = 1, count: int = 12000, printed_share: float = 0.25) -> LineDataset:
+        accented: tuple[str, ...] = ()
+        if not DATASETS["copiste"].missing():  # French of volunteers, for its accents
+            accented = tuple(sorted({label.text for label in page_lines("copiste", "train").labels}))
+        return synthetic_lines(seed, count, printed_share, accented, without)
+
+    return load_lines
 
 
 def _of_characters(version: int) -> Callable[..., LineDataset]:
@@ -113,6 +118,7 @@ _IAM_FORMS = ("iam/forms.json", "iam/forms", "iam/formsA-D")
 _IAM_SPLITS = ("train", "val", "test")
 _MADE = ("by font and text", "wherever you like: handwriting fonts (*.ttf) into fonts/, texts (*.txt) into text/")
 _MADE_OF = (("fonts",), ("text",))
+_NON_COMMERCIAL = ("brown.txt",)  # of the texts
 _CATALOGUE = "its page in the catalogue https://htr-united.github.io"
 
 #: Datasets of pages, whose lines are cut from their outlines: about, licence, source, splits.
@@ -148,7 +154,11 @@ def _lines() -> list[Description]:
     return [
         Description("iam", "lines", "IAM: English, 500 writers", *_IAM, _IAM_SPLITS, iam_lines, files=(_IAM_LINES,)),
         *cut,
-        Description("synthetic", "lines", "lines set in fonts", *_MADE, (), _synthetic, options, _MADE_OF),
+        Description("synthetic", "lines", "lines set in fonts", *_MADE, (), _synthetic(), options, _MADE_OF),
+        Description(
+            "synthetic-open", "lines", f"the same without {', '.join(_NON_COMMERCIAL)}", *_MADE, (),
+            _synthetic(_NON_COMMERCIAL), options, _MADE_OF,
+        ),
         Description(
             "emnist-lines", "lines", "sentences of EMNIST's characters, or of IAM's and fonts'", *_MADE,
             ("train", "val"), _of_characters(1), ("seed", "count"), _MADE_OF,

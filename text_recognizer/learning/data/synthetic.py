@@ -182,13 +182,15 @@ class SyntheticLines:
     """A generator of line pictures; `self[i]` is line number i.
 
     seed: start of the sequence. printed_share: share of lines in ordinary typefaces. extra: further
-    texts to draw from.
+    texts to draw from. without: text files that are not drawn from.
     """
 
-    def __init__(self, seed: int, printed_share: float = 0.25, extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, seed: int, printed_share: float = 0.25, extra: tuple[str, ...] = (), without: tuple[str, ...] = ()
+    ) -> None:
         self.seed = seed
         self.printed_share = printed_share
-        self.text = TextSampler(Alphabet(), extra)
+        self.text = TextSampler(Alphabet(), extra, without)
         self.handwriting = handwriting_faces()
         self.printed = printed_faces() or self.handwriting
 
@@ -224,9 +226,11 @@ class SyntheticLines:
             yield normalize_line(picture), label
 
 
-def synthetic_lines(seed: int, count: int, printed_share: float = 0.25, extra: tuple[str, ...] = ()) -> LineDataset:
+def synthetic_lines(
+    seed: int, count: int, printed_share: float = 0.25, extra: tuple[str, ...] = (), without: tuple[str, ...] = ()
+) -> LineDataset:
     """`count` normalised synthetic lines, cached."""
-    generator = SyntheticLines(seed, printed_share, extra)
+    generator = SyntheticLines(seed, printed_share, extra, without)
     fonts = [face.path.name for face in generator.handwriting + generator.printed]
-    key = f"synthetic-{seed}-{count}-{fingerprint(SYNTHETIC_VERSION, printed_share, extra, fonts, data_dir())}"
+    key = f"synthetic-{seed}-{count}-{fingerprint(SYNTHETIC_VERSION, printed_share, extra, fonts, data_dir(), *without)}"
     return cached_lines(cache_dir(), key, generator.normalized(count), count)

@@ -56,13 +56,14 @@ class TextSampler:
 
     Most are runs of words from the text files; some are dates, amounts, names, addresses, capitals
     and phrases with the accented letters of French, German and Spanish. Every text keeps to the
-    alphabet and is normalised. `extra` holds further whole lines (of a training set, say).
+    alphabet and is normalised. `extra` holds further whole lines (of a training set, say), `without` the names
+    of text files that are left alone.
     """
 
-    def __init__(self, alphabet: Alphabet, extra: Sequence[str] = ()) -> None:
+    def __init__(self, alphabet: Alphabet, extra: Sequence[str] = (), without: Sequence[str] = ()) -> None:
         folder = require(data_dir() / "text", "the texts for synthetic lines")
         self.alphabet = alphabet
-        self.corpora = _words(tuple(sorted(folder.glob("*.txt"))))
+        self.corpora = _words(tuple(path for path in sorted(folder.glob("*.txt")) if path.name not in without))
         self.extra = [text for text in extra if len(text) > 3]
 
     def sample(self, rng: random.Random) -> str:

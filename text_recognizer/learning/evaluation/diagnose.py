@@ -89,7 +89,7 @@ def held_out(source: Source) -> Source | None:
     """A source of the same kind that was not trained on: the val split (its writers are others), or what the same
     generator makes with another seed. None where there is none."""
     name = source["name"]
-    if name in ("synthetic", "fonts"):
+    if name in ("synthetic", "synthetic-open", "fonts"):
         return source | {"seed": source.get("seed", 1) + _OTHER_SEED}
     if name in ("folder", "pages"):
         return source | {"split": "val"}
@@ -100,7 +100,7 @@ def held_out(source: Source) -> Source | None:
 
 def few(source: Source, samples: int) -> Source:
     """Of lines that are made the first ones: the same as with more, and there sooner."""
-    made = source["name"] == "synthetic" or source["name"].startswith("emnist-lines")
+    made = source["name"].startswith(("synthetic", "emnist-lines"))
     return source | {"count": min(samples, source.get("count", samples))} if made else source
 
 
@@ -208,7 +208,7 @@ def _dataset(task: str, source: Source) -> Any:
 def _weight(task: str, source: Source) -> float:
     """How much of an epoch is drawn from a source, 0 where it is not there."""
     drawn = source.get("characters" if task == "characters" else "lines", 0)
-    if not drawn and source["name"] == "synthetic":
+    if not drawn and source["name"].startswith("synthetic"):
         drawn = source.get("count", 0)
     return float(drawn or (len(_dataset(task, source)) if _there(task, source) else 0))
 

@@ -53,6 +53,8 @@ _SOURCES = {
     "fonts": "handwriting fonts under OFL 1.1 and Apache 2.0",
     "synthetic": "synthetic handwriting: text of the Brown corpus (non-commercial) and public-domain English texts in "
     "fonts under OFL 1.1 and Apache 2.0 and in the typefaces of the machine",
+    "synthetic-open": "synthetic handwriting: public-domain English texts in fonts under OFL 1.1 and Apache 2.0 and in "
+    "the typefaces of the machine",
 }
 _NON_COMMERCIAL = ("iam", "synthetic", "brown")
 
@@ -61,7 +63,7 @@ def _sources(experiment: dict[str, Any]) -> list[str]:
     """The names of what an experiment learned from."""
     data = experiment["data"]
     sources = [source["name"].removeprefix("stacked-") for source in data.get("train", [])]
-    names = [name.split("-")[0] for name in sources] + list(data.get("pages", []))
+    names = [name if name in _SOURCES else name.split("-")[0] for name in sources] + list(data.get("pages", []))
     return [*names, "synthetic"] if data.get("synthetic") else names
 
 
