@@ -11,6 +11,7 @@ from test_characters import call
 from text_recognizer import TextRecognizer
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.training.language_model import bits_a_character, train_language_model
+from text_recognizer.recognition import language_model
 from text_recognizer.recognition.beam_search import Beam, beam_search
 from text_recognizer.recognition.bundle import BundleError
 from text_recognizer.recognition.decoding import placed
@@ -25,7 +26,7 @@ TEXT = "the cat ate the bat the head bathed the cab " * 20 + "a bad debt at the 
 def test_probabilities_sum_to_one_also_where_ngrams_were_dropped(order, gain):
     model, _ = train_language_model([TEXT], Alphabet(" abcdehtx"), order, gain)
     for text in ("", " ", "t", "the ", " the ca", "zzz", "xxxxxxxx"):
-        probabilities = model.probabilities(model.context(text))
+        probabilities = model.probabilities(model.state(text))
         assert probabilities[0] == 0
         assert probabilities[1:].min() > 0
         assert probabilities.sum() == pytest.approx(1, abs=0.05)  # stored to 4 %
@@ -33,7 +34,7 @@ def test_probabilities_sum_to_one_also_where_ngrams_were_dropped(order, gain):
 
 def test_it_expects_what_it_read():
     model, _ = train_language_model([TEXT], ALPHABET, 5)
-    after = model.probabilities(model.context(" th"))
+    after = model.probabilities(model.state(" th"))
     assert ALPHABET.decode([int(after.argmax())]) == "e"
     assert bits_a_character(model, ["the cat ate the bat"]) < 1.5 < bits_a_character(model, ["eht tac eta eht tab"])
     whole, (shorter, fewer) = (
@@ -62,7 +63,7 @@ def test_a_wide_beam_finds_the_likeliest_text(weight):
     _, tables = train_language_model([TEXT], ALPHABET, 4)
     classes = Alphabet("a te")  # of the network: other numbers than the model's
     model = CharacterLanguageModel(ALPHABET, tables, weight, 1.0 if weight == 0 else 2.0, classes)
-    rng = np.random.default_rng(5)
+    rng, lines = np.random.default_rng(5), []
     for _ in range(5):
         logits = rng.normal(0, 1.5, (5, 5))
         probabilities = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype(np.float32)
@@ -71,16 +72,40 @@ def test_a_wide_beam_finds_the_likeliest_text(weight):
             text = collapsed(path)
             scores[text] = scores.get(text, 0.0) + float(np.prod(probabilities[range(5), path]))
         for text in scores:
-            context, before = model.context(" "), 0
+            state = np.array([model.state(" ")])
             for number in [*text, model.space]:
-                if not (number == model.space and before in (0, model.space)):
-                    scores[text] *= model.factor(context, number)
-                    context = model.extend(context, number)
-                before = number
+                scores[text] *= float(model.factors(state, np.array([number]))[0])
+                state = model.after(state, np.array([number]))
         best = max(scores, key=scores.get)
-        found = beam_search(probabilities, model, model.context(" "), Beam(width=10_000, character=0, text=0))
-        assert tuple(found) == best
-    assert model.order == 4
+        lines.append((probabilities, best))
+    found = beam_search([line for line, _ in lines], model, [" "] * len(lines), Beam(1000, character=0, text=0))
+    assert [tuple(text) for text in found] == [best for _, best in lines]
+
+
+def test_a_line_is_read_alike_alone_and_among_longer_ones():
+    model, _ = train_language_model([TEXT], ALPHABET, 4)
+    rng = np.random.default_rng(7)
+    lines = [rng.dirichlet(np.full(9, 0.2), frames).astype(np.float32) for frames in (7, 0, 30, 1, 12)]
+    together = beam_search(lines, model, [" "] * len(lines))
+    assert together == [beam_search([line], model, [" "])[0] for line in lines]
+    assert together[1] == []
+    assert beam_search([], model, []) == []
+
+
+def test_what_stands_before_a_line_counts():
+    model, _ = train_language_model([TEXT], ALPHABET, 5)
+    line = np.full((1, 9), 0.001, np.float32)
+    line[0, ALPHABET.encode("e")], line[0, ALPHABET.encode("b")] = 0.5, 0.5
+    assert ALPHABET.decode(beam_search([line], model, [" th"])[0]) == "e"
+    assert ALPHABET.decode(beam_search([line], model, [" ca"])[0]) == "b"
+
+
+def test_it_forgets_what_it_has_no_room_for(monkeypatch):
+    model, _ = train_language_model([TEXT], ALPHABET, 5)
+    line = np.random.default_rng(7).dirichlet(np.full(9, 0.3), 40).astype(np.float32)
+    before = beam_search([line], model, [" "])
+    monkeypatch.setattr(language_model, "_REMEMBERED", 3)
+    assert beam_search([line], model, [" "]) == before
 
 
 def test_language_decides_where_the_network_is_in_doubt_and_only_there():
@@ -93,7 +118,7 @@ def test_language_decides_where_the_network_is_in_doubt_and_only_there():
             rows[frame, number] = 0.95
         rows[2, ALPHABET.encode("e")], rows[2, ALPHABET.encode("a")] = 1 - doubt, doubt
         rows /= rows.sum(1, keepdims=True)
-        return placed(rows, beam_search(rows, model, model.context(" ")))
+        return placed(rows, beam_search([rows], model, [" "])[0])
 
     assert ALPHABET.decode([c.number for c in read(0.998)]) == "tha c"
     found = read(0.6)
@@ -106,8 +131,7 @@ def test_nothing_is_read_where_there_is_nothing():
     model, _ = train_language_model([TEXT], ALPHABET, 3)
     blank = np.zeros((6, 9), np.float32)
     blank[:, 0] = 1
-    assert beam_search(blank, model, 0) == []
-    assert beam_search(blank[:0], model, 0) == []
+    assert beam_search([blank, blank[:0]], model, [" ", ""]) == [[], []]
 
 
 def test_the_command_writes_a_bundle_that_reading_uses(tmp_path, sample_line):

@@ -1,11 +1,13 @@
 """Prefix beam search: the likeliest text by a CTC network and a character language model together.
 
 Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs" (2014),
-with the language model asked at every character (Graves and Jaitly, ICML 2014).
+with the language model asked at every character (Graves and Jaitly, ICML 2014). All lines of a batch are searched at
+once, and only frames in which something stands: B lines, W prefixes of each, C characters that a frame may be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,117 +15,212 @@ from numpy.typing import NDArray
 
 from text_recognizer.recognition.language_model import CharacterLanguageModel
 
+_ROOT = np.uint64(0xD1B54A32D192ED03)
+_DEAD = np.uint64(0)  # the identity of a place in the beam that no prefix has
+_NO_PARENT = np.uint64(2)
+_MIX, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
+_UNKNOWN = -1
+
 
 @dataclass(frozen=True)
 class Beam:
     """How wide the search is. width: texts that are kept at most. character: probability of a character that is looked
-    at. text: share of the likeliest text's probability that a text must have."""
+    at. choices: characters of one frame that are looked at, at most. text: share of the likeliest text's probability
+    that a text must have."""
 
-    width: int = 8
+    width: int = 12
     character: float = 2e-3
-    text: float = 1e-4
+    choices: int = 6
+    text: float = 5e-4
 
 
-class _Prefix:
-    """A beginning of the text.
+@dataclass
+class _Frames:
+    """The frames of lines in which something may stand, S of them at most.
 
-    number: of its last character. context, factor: of the language model, behind that character and for it. blank,
-    ended: probability of all paths that end with a blank, and of those that end with the last character; the language
-    model's part is in both, and the likeliest prefix of a frame has 1 in all.
+    numbers, probabilities: (B, S, C) of the characters. blank: (B, S) probability of the blank. apart: (B, S) whether
+    frames of nothing but blanks lie before. counts: (B,) how many frames each line has.
     """
 
-    __slots__ = ("blank", "children", "context", "ended", "factor", "number", "parent")
+    numbers: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    blank: NDArray[np.float32]
+    apart: NDArray[np.bool_]
+    counts: NDArray[np.int64]
 
-    def __init__(self, parent: _Prefix | None, number: int, context: int, factor: float) -> None:
-        self.parent, self.number, self.context, self.factor = parent, number, context, factor
-        self.children: dict[int, _Prefix] = {}
-        self.blank = self.ended = 0.0
 
-    def grown(self, number: int, model: CharacterLanguageModel) -> _Prefix:
-        """This prefix and one character more, always the same object."""
-        child = self.children.get(number)
-        if child is None:
-            # A space at the beginning, or behind another, ends no word: the language model has no say.
-            free = number == model.space and self.number in (0, model.space)
-            factor = 1.0 if free else model.factor(self.context, number)
-            context = self.context if free else model.extend(self.context, number)
-            child = self.children[number] = _Prefix(self, number, context, factor)
-        return child
+@dataclass
+class _Prefixes:
+    """Beginnings of the texts of B lines, W of each, every array (B, W).
+
+    blank, ended: probability of all paths that end with a blank, and of those that end with the last character; the
+    language model's part is in both, and the likeliest prefix has 1 in all. number: of the last character, 0 where
+    there is none. state: of the language model, once somebody asked. origin: its state one character before. identity,
+    parent: hashes of the prefix, and of it without its last character. node: where it stands in the tree of prefixes.
+    """
+
+    blank: NDArray[np.float32]
+    ended: NDArray[np.float32]
+    number: NDArray[np.int64]
+    state: NDArray[np.int64]
+    origin: NDArray[np.int64]
+    identity: NDArray[np.uint64]
+    parent: NDArray[np.uint64]
+    node: NDArray[np.int64]
+
+    def first(self, count: int) -> _Prefixes:
+        """Those of the first lines; changes to it are changes to them."""
+        return _Prefixes(*(array[:count] for array in vars(self).values()))
+
+
+class _Tree:
+    """All prefixes that were ever kept, as nodes that name the node before and a character."""
+
+    def __init__(self) -> None:
+        self.parents, self.numbers, self.count = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)], 1
+
+    def grow(self, parents: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The new nodes."""
+        self.parents.append(parents)
+        self.numbers.append(numbers)
+        self.count += len(parents)
+        return np.arange(self.count - len(parents), self.count)
+
+    def texts(self, nodes: Sequence[int]) -> list[list[int]]:
+        """The characters from the root to each node."""
+        parents, numbers = np.concatenate(self.parents), np.concatenate(self.numbers)
+        texts = []
+        for node in nodes:
+            text = []
+            while node:
+                text.append(int(numbers[node]))
+                node = int(parents[node])
+            texts.append(text[::-1])
+        return texts
 
 
 def beam_search(
-    probabilities: NDArray[np.float32], model: CharacterLanguageModel, context: int, beam: Beam = Beam()
-) -> list[int]:
-    """The numbers of the characters of the likeliest text.
-
-    probabilities: (T, K) float32 of the network, rows sum to 1, number 0 the blank, the others those of the model's
-    alphabet. context: of the language model, where the text begins.
-    """
-    root = _Prefix(None, 0, context, 1.0)
-    root.blank = 1.0
-    beams = [root]
-    for row in probabilities:
-        seen = np.flatnonzero(row > beam.character).tolist()
-        if seen == [0]:  # most frames: nothing but a blank
-            for prefix in beams:
-                prefix.blank, prefix.ended = prefix.blank + prefix.ended, 0.0
-        else:
-            characters = [(number, float(row[number])) for number in seen if number]
-            beams = _kept(_advanced(beams, characters, float(row[0]), model, beam.text), beam)
-    return _characters(max(beams, key=lambda prefix: _whole(prefix, model)))
-
-
-def _advanced(
-    beams: list[_Prefix],
-    characters: list[tuple[int, float]],
-    blank: float,
+    lines: Sequence[NDArray[np.float32]],
     model: CharacterLanguageModel,
-    least: float,
-) -> list[_Prefix]:
-    """All prefixes after one more frame.
+    before: Sequence[str],
+    beam: Beam = Beam(),
+) -> list[list[int]]:
+    """The numbers of the characters of each line's likeliest text.
 
-    characters: numbers and probabilities. least: probability of a new prefix before the language model is asked.
+    lines: of each the probabilities (T, K) float32 of the network, rows sum to 1, number 0 the blank, the others those
+    of the model's classes. before: what stands before each line, " " where that is not known.
     """
-    before = [(prefix, prefix.blank, prefix.ended) for prefix in beams]
-    for prefix in beams:
-        prefix.blank = prefix.ended = 0.0
-    reached = dict.fromkeys(beams)
-    for prefix, after_blank, after_itself in before:
-        prefix.blank += (after_blank + after_itself) * blank
-        for number, probability in characters:
-            source = after_blank + after_itself
-            if number == prefix.number:  # once more, it is the same character, unless a blank stood between
-                prefix.ended += after_itself * probability
-                source = after_blank
-            if source * probability >= least:
-                longer = prefix.grown(number, model)
-                longer.ended += source * probability * longer.factor
-                reached[longer] = None
-    return list(reached)
+    frames = _frames(lines, beam)
+    order = np.argsort(-frames.counts, kind="stable")  # the lines that are done are the last ones
+    frames = _Frames(*(array[order] for array in vars(frames).values()))
+    with model:
+        prefixes, tree = _roots(beam.width, [model.state(before[index]) for index in order.tolist()]), _Tree()
+        for step in range(frames.numbers.shape[1]):
+            going = int((frames.counts > step).sum())
+            _advance(prefixes.first(going), frames, step, model, tree, beam)
+        # A line ends where a word does.
+        _know(prefixes, prefixes.identity != _DEAD, model)
+        states = np.maximum(prefixes.state, 0)  # some places are empty
+        ending = model.factors(states, np.full_like(prefixes.number, model.space)) if model.space else 1
+        whole = (prefixes.blank + prefixes.ended) * ending
+    nodes = np.take_along_axis(prefixes.node, whole.argmax(axis=1)[:, None], 1)[:, 0]
+    texts = dict(zip(order.tolist(), tree.texts(nodes.tolist()), strict=True))
+    return [texts[index] for index in range(len(lines))]
 
 
-def _kept(prefixes: list[_Prefix], beam: Beam) -> list[_Prefix]:
-    """The likeliest prefixes, their probabilities as shares of the first one's."""
-    prefixes.sort(key=lambda prefix: prefix.blank + prefix.ended, reverse=True)
-    best = max(prefixes[0].blank + prefixes[0].ended, 1e-300)
-    kept = [prefix for prefix in prefixes[: beam.width] if prefix.blank + prefix.ended >= beam.text * best]
-    for prefix in prefixes[max(1, len(kept)) :]:
-        prefix.blank = prefix.ended = 0.0
-    for prefix in kept:
-        prefix.blank /= best
-        prefix.ended /= best
-    return kept or prefixes[:1]
+def _frames(lines: Sequence[NDArray[np.float32]], beam: Beam) -> _Frames:
+    """The frames of the lines that hold anything but a blank."""
+    held = [np.flatnonzero((line[:, 1:] > beam.character).any(axis=1)) for line in lines]
+    counts = np.array([len(frames) for frames in held], np.int64)
+    longest, classes = int(counts.max(initial=0)), lines[0].shape[1] if len(lines) else 1
+    choices = max(1, min(beam.choices, classes - 1))
+    shape = len(lines), longest
+    numbers, probabilities = np.zeros((*shape, choices), np.int64), np.zeros((*shape, choices), np.float32)
+    blank, apart = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+    for line, frames, count, own in zip(lines, held, counts, range(len(lines)), strict=True):
+        rows = line[frames, 1:]
+        best = np.argpartition(-rows, choices - 1, axis=1)[:, :choices]
+        found = np.take_along_axis(rows, best, 1)
+        numbers[own, :count] = best + 1
+        probabilities[own, :count] = np.where(found > beam.character, found, 0)
+        blank[own, :count] = line[frames, 0]
+        apart[own, :count] = np.diff(frames, prepend=-1) > 1
+    return _Frames(numbers, probabilities, blank, apart, counts)
 
 
-def _whole(prefix: _Prefix, model: CharacterLanguageModel) -> float:
-    """The probability of a prefix as a whole text: a line ends where a word does."""
-    word = model.space and prefix.number not in (0, model.space)
-    return (prefix.blank + prefix.ended) * (model.factor(prefix.context, model.space) if word else 1.0)
+def _roots(width: int, states: Sequence[int]) -> _Prefixes:
+    """The empty text of each line, alone in its beam; states: of the language model there."""
+    shape = len(states), width
+    kinds = np.float32, np.float32, np.int64, np.int64, np.int64, np.uint64, np.uint64, np.int64
+    prefixes = _Prefixes(*(np.zeros(shape, kind) for kind in kinds))
+    prefixes.blank[:, 0], prefixes.identity[:, 0], prefixes.state[:, 0] = 1.0, _ROOT, states
+    prefixes.parent[:] = _NO_PARENT
+    return prefixes
 
 
-def _characters(prefix: _Prefix | None) -> list[int]:
-    found: list[int] = []
-    while prefix is not None and prefix.number:
-        found.append(prefix.number)
-        prefix = prefix.parent
-    return found[::-1]
+def _advance(
+    prefixes: _Prefixes, frames: _Frames, step: int, model: CharacterLanguageModel, tree: _Tree, beam: Beam
+) -> None:
+    """Prefixes after one more frame of their lines, in place."""
+    count = len(prefixes.blank)
+    numbers, probabilities = frames.numbers[:count, None, step], frames.probabilities[:count, None, step]  # (B, 1, C)
+    total = prefixes.blank + prefixes.ended
+    # Behind a blank, a character that comes again is a second one; otherwise it is the same.
+    apart = frames.apart[:count, step, None]
+    blank, ended = np.where(apart, total, prefixes.blank), np.where(apart, 0, prefixes.ended)
+    same = prefixes.number[:, :, None] == numbers  # (B, W, C)
+    stays = ended * np.where(same, probabilities, 0).sum(axis=2)
+    longer = np.where(same, blank[:, :, None], total[:, :, None]) * probabilities
+    asked: NDArray[np.bool_] = np.greater_equal(longer, beam.text)
+    _know(prefixes, asked.sum(axis=2) > 0, model)
+    line, prefix, choice = asked.nonzero()
+    factors = np.zeros_like(longer)
+    factors[line, prefix, choice] = model.factors(prefixes.state[line, prefix], numbers[line, 0, choice])
+    longer *= factors
+    # Where the longer prefix is in the beam already, its probability goes there.
+    kin = prefixes.parent[:, :, None] == prefixes.identity[:, None, :]  # (B, W, W): child, parent
+    meets = kin.transpose(0, 2, 1).astype(np.float32) @ same.astype(np.float32) > 0
+    stays += np.where(same, kin.astype(np.float32) @ longer, 0).sum(axis=2)
+    longer[meets] = 0
+    _keep(prefixes, total * frames.blank[:count, step, None], stays, longer, numbers, tree, beam)
+
+
+def _know(prefixes: _Prefixes, asked: NDArray[np.bool_], model: CharacterLanguageModel) -> None:
+    """Find out the states of those prefixes (B, W) that are asked for: many are dropped before they are."""
+    new = asked & (prefixes.state == _UNKNOWN)
+    prefixes.state[new] = model.after(prefixes.origin[new], prefixes.number[new])
+
+
+def _keep(
+    prefixes: _Prefixes,
+    blank: NDArray[np.float32],
+    stays: NDArray[np.float32],
+    longer: NDArray[np.float32],
+    numbers: NDArray[np.int64],
+    tree: _Tree,
+    beam: Beam,
+) -> None:
+    """Put the likeliest prefixes into the beam, of those that stay (B, W) and those that are longer (B, W, C)."""
+    count, width, choices = longer.shape
+    scores = np.concatenate([blank + stays, longer.reshape(count, -1)], axis=1)
+    chosen = scores.argpartition(-width, axis=1)[:, -width:]
+    lines = np.arange(count)[:, None]
+    score = scores[lines, chosen]
+    best = np.maximum(score.max(axis=1, keepdims=True), np.float32(1e-30))
+    alive = (score >= beam.text * best) & (score > 0)
+    new = alive & (chosen >= width)
+    before = np.where(chosen < width, chosen, (chosen - width) // choices)  # the prefix that stays, or grows
+    at = before + width * lines
+    identity, node, state = prefixes.identity.take(at), prefixes.node.take(at), prefixes.state.take(at)
+    number = np.where(new, numbers[lines, 0, (chosen - width) % choices], prefixes.number.take(at))
+    prefixes.blank[:] = np.where(alive > new, blank.take(at) / best, 0)
+    prefixes.ended[:] = np.where(alive, np.where(new, score, stays.take(at)) / best, 0)
+    parent = np.where(new, identity, prefixes.parent.take(at))
+    prefixes.parent[:] = np.where(alive, parent, _NO_PARENT)
+    prefixes.origin[:] = np.where(new, state, prefixes.origin.take(at))
+    prefixes.state[:] = np.where(new, _UNKNOWN, state)
+    grown = (identity ^ number.view(np.uint64)) * _MIX
+    prefixes.identity[:] = np.where(alive, np.where(new, grown ^ (grown >> _SHIFT), identity), _DEAD)
+    prefixes.number[:] = number
+    node[new] = tree.grow(node[new], number[new])
+    prefixes.node[:] = node

@@ -12,6 +12,7 @@ probabilities in steps of their logarithm: of each follower, and of what is left
 from __future__ import annotations
 
 import os
+import threading
 import zipfile
 from collections.abc import Mapping
 
@@ -26,7 +27,8 @@ MODEL_FILE = "model.npz"
 _STEPS = 14.0  # steps of a stored logarithm to one unit of it: probabilities are right to 4 %
 _PROBABILITIES = np.exp(-np.arange(256, dtype=np.float32) / _STEPS)
 _RAREST = 1e-6  # probability of a character in reading at least
-_REMEMBERED = 20_000  # contexts whose followers are kept ready
+_REMEMBERED = 40_000  # states that are kept from one search to the next
+_FIRST = 1024  # states that there is room for
 
 
 def pack_probabilities(probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -42,11 +44,11 @@ def unpack_probabilities(bytes_: NDArray[np.uint8]) -> NDArray[np.float32]:
 class CharacterLanguageModel:
     """Probabilities of the next character.
 
-    A context is an int: the numbers of the last characters in the model's own alphabet, a byte each, the last one
-    lowest. `context` and `extend` make it.
+    A state is the number of a context, the last characters of a text. States stay right while the model is entered
+    (`with model:`), which one thread does at a time.
 
-    classes: the alphabet of the recogniser that asks, by default the model's own; what `extend` and `factor` are given
-    is in its numbers. Characters that the model does not know are as likely as rare ones.
+    classes: the alphabet of the recogniser that asks, by default the model's own; numbers of characters are of it.
+    Characters that the model does not know are as likely as rare ones.
     weight: what the logarithm of a probability counts in reading, against 1 for what the network sees. bonus: what each
     character is multiplied with there, as a model prefers short texts.
     """
@@ -61,7 +63,7 @@ class CharacterLanguageModel:
     ) -> None:
         self.alphabet, self.weight, self.bonus = alphabet, weight, bonus
         classes = classes or alphabet
-        self._own = [0, *(alphabet.encode(c)[0] if c in alphabet else 0 for c in classes.characters)]
+        self._own = np.array([0, *(alphabet.encode(c)[0] if c in alphabet else 0 for c in classes.characters)])
         self.space = classes.encode(" ")[0] if " " in classes else 0  # no class of its own
         self.order = sum(name.startswith("keys_") for name in tables)
         self._mask = (1 << 8 * (self.order - 1)) - 1
@@ -72,51 +74,109 @@ class CharacterLanguageModel:
         self._followers = [tables[f"followers_{n}"] for n in range(self.order)]
         self._shares = [tables[f"shares_{n}"] for n in range(self.order)]
         self._rests = [unpack_probabilities(tables[f"rests_{n}"]) for n in range(self.order)]
-        self._ready: dict[int, NDArray[np.float32]] = {}
+        self._lock = threading.Lock()
+        self._forget()
 
-    def context(self, text: str) -> int:
-        """The context behind a text; characters that the model does not know end it."""
+    def __enter__(self) -> CharacterLanguageModel:
+        self._lock.acquire()
+        if len(self._contexts) > _REMEMBERED:
+            self._forget()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def state(self, text: str) -> int:
+        """The state behind a text; what is before a character that the model does not know does not count."""
         context = 0
         for character in text[1 - self.order :]:
-            context = self._extended(context, self.alphabet.encode(character)[0] if character in self.alphabet else 0)
-        return context
+            number = self.alphabet.encode(character)[0] if character in self.alphabet else 0
+            context = ((context << 8) | number) & self._mask if number else 0
+        return self._state(context)
 
-    def extend(self, context: int, number: int) -> int:
-        """The context behind one more character, given by its class."""
-        return self._extended(context, self._own[number])
+    def after(self, states: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The states (N,) behind states (N,) and one character more of each (N,). Behind a space, and at the beginning,
+        another space is the same one."""
+        own = self._own[numbers]
+        found = self._after[states, own]
+        for at in np.flatnonzero(found < 0).tolist():
+            state, number = int(states[at]), int(own[at])
+            context = self._contexts[state]
+            if not self._blank[state] or numbers[at] != self.space:
+                context = ((context << 8) | number) & self._mask if number else 0
+            found[at] = behind = self._state(context)
+            self._after[state, number] = behind
+        return found.astype(np.int64)
 
-    def _extended(self, context: int, number: int) -> int:
-        return ((context << 8) | number) & self._mask if number else 0
+    def factors(self, states: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What reading multiplies the network's probabilities of characters with behind states, all of one shape. 1 for
+        a space behind a space: it ends no word."""
+        probabilities = np.maximum(self._rows[self._row_of[states], self._own[numbers]], _RAREST)
+        factors = np.float32(self.bonus) * probabilities ** np.float32(self.weight)
+        return np.where(self._blank[states] & (numbers == self.space), np.float32(1), factors)
 
-    def factor(self, context: int, number: int) -> float:
-        """What reading multiplies the network's probability of a class with that follows a context."""
-        probability = max(float(self.probabilities(context)[self._own[number]]), _RAREST)
-        return self.bonus * probability**self.weight
+    def probabilities(self, state: int) -> NDArray[np.float32]:
+        """(K,) float32: of the characters of the model's alphabet behind a state; number 0, the blank, has none."""
+        return self._rows[self._row_of[state]]
 
-    def probabilities(self, context: int) -> NDArray[np.float32]:
-        """(K,) float32: of the characters of the model's alphabet behind a context; number 0, the blank, has none."""
-        found = self._ready.get(context)
-        if found is None:
-            if len(self._ready) >= _REMEMBERED:
-                self._ready.clear()
-            found = self._ready[context] = self._computed(context)
-        return found
+    def _forget(self) -> None:
+        """Let go of all states."""
+        self._contexts: list[int] = []  # of the states: the numbers in the model's alphabet, a byte each
+        self._states: dict[int, int] = {}
+        self._row_of = np.zeros(_FIRST, np.int64)
+        self._blank = np.zeros(_FIRST, np.bool_)  # whether a space is the last one
+        self._after = np.full((_FIRST, len(self.alphabet)), -1, np.int32)
+        self._known: dict[int, int] = {}  # contexts that are in the tables, and their rows
+        self._rows = np.empty((_FIRST, len(self.alphabet)), np.float32)
 
-    def _computed(self, context: int) -> NDArray[np.float32]:
+    def _state(self, context: int) -> int:
+        state = self._states.get(context)
+        if state is None:
+            state = self._states[context] = len(self._contexts)
+            if state == len(self._row_of):
+                self._row_of, self._blank = _doubled(self._row_of), _doubled(self._blank)
+                self._after = _doubled(self._after)
+            self._row_of[state] = self._row(context)
+            self._blank[state] = self.space and context & 255 == self._own[self.space]
+            self._after[state] = -1
+            self._contexts.append(context)
+        return state
+
+    def _row(self, context: int) -> int:
+        """The row of the longest end of a context that is in the tables."""
         length = _length(context)
+        while (row := self._known.get(context)) is None:
+            keys = self._keys[length]
+            at = int(keys.searchsorted(np.uint64(context)))
+            if at < len(keys) and int(keys[at]) == context:
+                return self._filled(context, length, at)
+            length = _length(context := _shorter(context, length))
+        return row
+
+    def _filled(self, context: int, length: int, at: int) -> int:
+        """A row for a context, number `at` of those of its length."""
+        behind = self._row(_shorter(context, length)) if length else -1
+        row = self._known[context] = len(self._known)
+        if row == len(self._rows):
+            self._rows = _doubled(self._rows)
         if length:
-            shorter = self.probabilities(context & ((1 << 8 * (length - 1)) - 1))
+            np.multiply(self._rows[behind], self._rests[length][at], out=self._rows[row])
         else:
-            shorter = np.full(len(self.alphabet), 1 / (len(self.alphabet) - 1), np.float32)
-            shorter[0] = 0
-        keys = self._keys[length]
-        at = int(keys.searchsorted(np.uint64(context)))
-        if at == len(keys) or int(keys[at]) != context:
-            return shorter
+            self._rows[row] = self._rests[0][at] / (len(self.alphabet) - 1)
+            self._rows[row, 0] = 0
         start, end = self._ends[length][at : at + 2]
-        result = shorter * self._rests[length][at]
-        result[self._followers[length][start:end]] += unpack_probabilities(self._shares[length][start:end])
-        return result
+        self._rows[row, self._followers[length][start:end]] += unpack_probabilities(self._shares[length][start:end])
+        return row
+
+
+def _doubled(array: NDArray) -> NDArray:
+    """With as much room again, its content not set."""
+    return np.concatenate([array, np.empty_like(array)])
+
+
+def _shorter(context: int, length: int) -> int:
+    """A context of `length` characters without its first one."""
+    return context & ((1 << 8 * (length - 1)) - 1)
 
 
 def _length(context: int) -> int:

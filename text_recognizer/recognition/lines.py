@@ -19,6 +19,7 @@ from text_recognizer.recognition.geometry import LineGeometry
 from text_recognizer.recognition.language_model import load_language_model
 
 NO_LANGUAGE = "none"  # where a name is asked for
+_SEARCHED = 64  # lines at once
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class LineTextRecognizer:
         """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given."""
         lines = [normalize_line_with_box(crop, self.geometry.height) for crop in crops]
         logits = self.logits([line.image for line in lines], batch_size)
-        return [self._decode(line, scores) for line, scores in zip(lines, logits, strict=True)]
+        return [self._line(line, characters) for line, characters in zip(lines, self.decode(logits), strict=True)]
 
     def logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
         """CTC logits (T, K) of normalised images (height, W), each cut to its own frames."""
@@ -91,17 +92,20 @@ class LineTextRecognizer:
         outputs = self.session.run(self.geometry.batch(images, width))
         return [output[: self.geometry.frames(image.shape[1])] for image, output in zip(images, outputs, strict=True)]
 
-    def decode(self, logits: NDArray[np.float32]) -> list[DecodedCharacter]:
-        """The characters that CTC logits (T, K) say, and the language model, if there is one."""
-        probabilities = softmax(logits, self.temperature)
+    def decode(self, logits: Sequence[NDArray[np.float32]]) -> list[list[DecodedCharacter]]:
+        """The characters that CTC logits (T, K) of lines say, and the language model, if there is one."""
+        probabilities = [softmax(scores, self.temperature) for scores in logits]
         if self.language is None:
-            return greedy(probabilities)
-        return placed(probabilities, beam_search(probabilities, self.language, self.language.context(" ")))
+            return [greedy(rows) for rows in probabilities]
+        texts: list[list[int]] = []
+        for start in range(0, len(logits), _SEARCHED):
+            part = probabilities[start : start + _SEARCHED]
+            texts += beam_search(part, self.language, [" "] * len(part))
+        return [placed(rows, numbers) for rows, numbers in zip(probabilities, texts, strict=True)]
 
-    def _decode(self, line: NormalizedLine, logits: NDArray[np.float32]) -> ReadLine:
+    def _line(self, line: NormalizedLine, characters: list[DecodedCharacter]) -> ReadLine:
         if not line.image.any():
             return ReadLine("", 1.0, (), None)
-        characters = self.decode(logits)
         words = tuple(self._word(line, group) for group in self._split(characters))
         rows = np.flatnonzero(line.image.max(axis=1))
         corners = line.to_crop(np.array([[0, rows[0]], [line.image.shape[1], rows[-1] + 1]]))

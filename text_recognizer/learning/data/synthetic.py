@@ -232,5 +232,6 @@ def synthetic_lines(
     """`count` normalised synthetic lines, cached."""
     generator = SyntheticLines(seed, printed_share, extra, without)
     fonts = [face.path.name for face in generator.handwriting + generator.printed]
-    key = f"synthetic-{seed}-{count}-{fingerprint(SYNTHETIC_VERSION, printed_share, extra, fonts, data_dir(), *without)}"
+    made_of = SYNTHETIC_VERSION, printed_share, extra, fonts, data_dir(), *without
+    key = f"synthetic-{seed}-{count}-{fingerprint(*made_of)}"
     return cached_lines(cache_dir(), key, generator.normalized(count), count)

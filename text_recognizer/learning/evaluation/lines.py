@@ -20,9 +20,9 @@ def read_dataset(recognizer: LineTextRecognizer | AttentionLineRecognizer, datas
     texts = [""] * len(dataset)
     for start in range(0, len(order), 64):
         chosen = order[start : start + 64]
-        for index, logits in zip(chosen, recognizer.logits([dataset[i][0] for i in chosen]), strict=True):
-            numbers = [character.number for character in recognizer.decode(logits)]
-            texts[index] = normalize_text(recognizer.alphabet.decode(numbers))
+        read_lines = recognizer.decode(recognizer.logits([dataset[i][0] for i in chosen]))
+        for index, characters in zip(chosen, read_lines, strict=True):
+            texts[index] = normalize_text(recognizer.alphabet.decode([character.number for character in characters]))
     return texts
 
 

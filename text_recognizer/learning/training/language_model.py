@@ -166,10 +166,11 @@ def bits_a_character(model: CharacterLanguageModel, texts: Sequence[str]) -> flo
     """Cross entropy of texts in bits a character, each text from its beginning."""
     total, count = 0.0, 0
     for text in texts:
-        context = model.context(" ")
-        for character in text:
-            number = model.alphabet.encode(character)[0]
-            total -= float(np.log2(max(model.probabilities(context)[number], 1e-12)))
-            context = model.extend(context, number)
-            count += 1
+        with model:
+            state = model.state(" ")
+            for character in text:
+                number = model.alphabet.encode(character)[0]
+                total -= float(np.log2(max(model.probabilities(state)[number], 1e-12)))
+                state = int(model.after(np.array([state]), np.array([number]))[0])
+                count += 1
     return total / max(1, count)
