@@ -90,8 +90,7 @@ class CharacterLanguageModel:
         """The state behind a text; what is before a character that the model does not know does not count."""
         context = 0
         for character in text[1 - self.order :]:
-            number = self.alphabet.encode(character)[0] if character in self.alphabet else 0
-            context = ((context << 8) | number) & self._mask if number else 0
+            context = self._extended(context, self.alphabet.encode(character)[0] if character in self.alphabet else 0)
         return self._state(context)
 
     def after(self, states: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,7 +102,7 @@ class CharacterLanguageModel:
             state, number = int(states[at]), int(own[at])
             context = self._contexts[state]
             if not self._blank[state] or numbers[at] != self.space:
-                context = ((context << 8) | number) & self._mask if number else 0
+                context = self._extended(context, number)
             found[at] = behind = self._state(context)
             self._after[state, number] = behind
         return found.astype(np.int64)
@@ -118,6 +117,9 @@ class CharacterLanguageModel:
     def probabilities(self, state: int) -> NDArray[np.float32]:
         """(K,) float32: of the characters of the model's alphabet behind a state; number 0, the blank, has none."""
         return self._rows[self._row_of[state]]
+
+    def _extended(self, context: int, number: int) -> int:
+        return ((context << 8) | number) & self._mask if number else 0
 
     def _forget(self) -> None:
         """Let go of all states."""

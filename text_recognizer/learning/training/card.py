@@ -50,6 +50,9 @@ _SOURCES = {
     "poilus": "wills of French soldiers (CC BY 4.0)",
     "emnist": "EMNIST (public domain)",
     "brown": "the Brown corpus (research and other non-commercial use only)",
+    "sherlock_holmes": "stories of Sherlock Holmes (public domain)",
+    "inaugural": "inaugural addresses of presidents (public domain)",
+    "state_union": "State of the Union addresses (public domain)",
     "fonts": "handwriting fonts under OFL 1.1 and Apache 2.0",
     "synthetic": "synthetic handwriting: text of the Brown corpus (non-commercial) and public-domain English texts in "
     "fonts under OFL 1.1 and Apache 2.0 and in the typefaces of the machine",
