@@ -159,7 +159,7 @@ def test_a_head_that_drips_is_given_up(monkeypatch):
     async def drip(port: int, first: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(first)
-        taken = asyncio.create_task(until_closed(reader))
+        taken = asyncio.create_task(_until_closed(reader))
         for letter in b"GET / HTTP/1.1\r\nX: " + b"a" * 100:
             if taken.done():
                 break
@@ -169,20 +169,21 @@ def test_a_head_that_drips_is_given_up(monkeypatch):
         assert taken.done(), "the connection stays open"
         return await taken
 
-    async def until_closed(reader: asyncio.StreamReader) -> bytes:
-        taken = b""
-        try:
-            while piece := await reader.read(65536):
-                taken += piece
-        except ConnectionResetError:  # a letter that comes after the server has closed is answered so
-            pass
-        return taken
-
     monkeypatch.setattr(module, "_HEADER_SECONDS", 0.3)
     first, second = run_coroutine(scenario())
     assert first.startswith(b"HTTP/1.1 408 ")
     assert second.startswith(b"HTTP/1.1 204 ")
     assert b"HTTP/1.1 408 " in second, "the second request of a connection must not take longer than its first"
+
+
+async def _until_closed(reader: asyncio.StreamReader) -> bytes:
+    taken = b""
+    try:
+        while piece := await reader.read(65536):
+            taken += piece
+    except ConnectionResetError:  # a letter that comes after the server has closed is answered so
+        pass
+    return taken
 
 
 def test_a_connection_that_was_answered_closes(strict):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
@@ -42,10 +41,7 @@ class DecoderStep(nn.Module):
 
 
 def decoder_to_onnx(network: ImageToSequence) -> bytes:
-    """One step as ONNX, weights in half precision; the batch, the text so far and the cells are free.
-
-    Call it after `to_onnx`, which rounds the weights of the network.
-    """
+    """One step as ONNX; the batch, the text so far and the cells are free."""
     memory = _memory(network, 2, network.cell[0], 4 * network.cell[1])
     tokens, places, past = network.decoder.begin(2)
     past = torch.rand(*past.shape[:4], 3, past.shape[5])
@@ -74,7 +70,7 @@ def decoder_to_onnx(network: ImageToSequence) -> bytes:
             dynamic_axes=free,
             opset_version=17,
         )
-    return halved(onnx.load_model_from_string(buffer.getvalue())).SerializeToString()
+    return buffer.getvalue()
 
 
 @torch.no_grad()
@@ -135,7 +131,7 @@ def write_decoder(folder: Path, network: ImageToSequence, encoder: bytes) -> dic
     """Write decoder.onnx beside the bundle's model.onnx, checked; what the bundle's settings say of it."""
     model = decoder_to_onnx(network)
     check_steps(network, encoder, model)
-    (folder / "decoder.onnx").write_bytes(model)
+    (folder / "decoder.onnx").write_bytes(halved(model))
     config = network.decoder.config
     return {
         "sha256": file_hash(folder / "decoder.onnx"),
