@@ -10,13 +10,14 @@ from test_characters import call
 
 from text_recognizer import TextRecognizer
 from text_recognizer.alphabet import Alphabet
-from text_recognizer.learning.training.language_model import bits_a_character, train_language_model
+from text_recognizer.learning.training.language_model import bits_a_character, train_language_model, word_list
 from text_recognizer.recognition import language_model
 from text_recognizer.recognition.beam_search import Beam, beam_search
 from text_recognizer.recognition.bundle import BundleError
 from text_recognizer.recognition.decoding import placed
 from text_recognizer.recognition.language_model import CharacterLanguageModel, load_language_model
 from text_recognizer.recognition.lines import LineTextRecognizer
+from text_recognizer.recognition.word_list import WordList, pack_words
 
 ALPHABET = Alphabet(" abcdeht")
 TEXT = "the cat ate the bat the head bathed the cab " * 20 + "a bad debt at the beach"
@@ -78,7 +79,8 @@ def test_a_wide_beam_finds_the_likeliest_text(weight):
                 state = model.after(state, np.array([number]))
         best = max(scores, key=scores.get)
         lines.append((probabilities, best))
-    found = beam_search([line for line, _ in lines], model, [" "] * len(lines), Beam(1000, character=0, text=0))
+    everything = Beam(1000, frame=0, character=0, text=0)
+    found = beam_search([line for line, _ in lines], model, [" "] * len(lines), everything)
     assert [tuple(text) for text in found] == [best for _, best in lines]
 
 
@@ -90,6 +92,72 @@ def test_a_line_is_read_alike_alone_and_among_longer_ones():
     assert together == [beam_search([line], model, [" "])[0] for line in lines]
     assert together[1] == []
     assert beam_search([], model, []) == []
+
+
+def written(text, doubtful=()):
+    """Probabilities of a line: each character in one frame; doubtful: (place, another character, its probability)."""
+    rows = np.full((len(text), 9), 0.001, np.float32)
+    for frame, number in enumerate(ALPHABET.encode(text)):
+        rows[frame, number] = 0.95
+    for frame, other, probability in doubtful:
+        rows[frame, ALPHABET.encode(text[frame])], rows[frame, ALPHABET.encode(other)] = 1 - probability, probability
+    return rows / rows.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "other", "probability", "read"),
+    [
+        ("a beth", 2, "d", 0.3, "a deth"),  # neither of them likely, but one is a word
+        ("a beth ", 2, "d", 0.3, "a deth"),
+        ("a beth", 2, "d", 0.003, "a beth"),  # preferred, not forced
+        ("a beta", 2, "d", 0.3, "a beta"),  # both strange
+    ],
+)
+def test_words_are_preferred_and_not_forced(line, place, other, probability, read):
+    _, tables = train_language_model(["abcdeht " * 40], ALPHABET, 2)
+    plain = CharacterLanguageModel(ALPHABET, tables, 0.0, 1.0)
+    model = CharacterLanguageModel(ALPHABET, tables | pack_words(["Deth", "a", "dab", "n0t"]), 0.0, 1.0)
+    lines = [written(line, [(place, other, probability)])]
+    assert ALPHABET.decode(beam_search(lines, plain, [" "])[0]).strip() == line.strip()
+    assert ALPHABET.decode(beam_search(lines, model, [" "])[0]).strip() == read
+
+
+def test_a_word_that_began_in_the_line_before_is_known():
+    _, tables = train_language_model(["abcdeht " * 40], ALPHABET, 2)
+    model = CharacterLanguageModel(ALPHABET, tables | pack_words(["bathed", "the"]), 0.0, 1.0)
+    lines = [written("had", [(2, "e", 0.1), (1, "e", 0.3), (0, "t", 0.01)])]
+    assert ALPHABET.decode(beam_search(lines, model, [" "])[0]) == "had"  # no word is near enough
+    lines = [written("hed", [(0, "t", 0.6)])]
+    assert ALPHABET.decode(beam_search(lines, model, [" "])[0]) == "ted"
+    assert ALPHABET.decode(beam_search(lines, model, ["a bat"])[0]) == "hed"
+
+
+def test_a_word_list_knows_its_words_and_how_they_begin():
+    classes = Alphabet(" abcdehtTéÉ-")
+    words = WordList(pack_words(["bat", "bathe", "été"]), classes, strange=0.1, hyphenated=0.4)
+
+    def spelled(text):
+        word, product = np.array([words.begin("")]), 1.0
+        for number in classes.encode(text):
+            product *= float(words.factors(word, np.array([number]))[0])
+            word = words.after(word, np.array([number]))
+        return pytest.approx(product)
+
+    assert len(words) == 5  # "b" and "é" as well
+    assert spelled("bat bathe ÉTÉ b ") == 1
+    assert spelled("bath ") == 0.1  # begins a word and is none
+    assert spelled("bath-") == 0.4
+    assert spelled("bbbb ") == 0.1  # counts once
+    assert spelled("bat---") == 1
+    assert spelled("eh the ") == pytest.approx(0.01)
+    assert WordList({}, classes).factors(np.array([words.begin("ehe")]), np.array([1])) == 1
+
+
+def test_a_vocabulary_that_is_not_known_is_named():
+    with pytest.raises(ValueError, match=r"no vocabulary of xx; there are: .*en"):
+        word_list(["xx"], [])
+    assert {"the", "don", "house", "peu", "zeitgeist", "strangeword"} <= word_list(["en", "fr"], ["a Strangeword"])
+    assert word_list([], ["a"]) == set()
 
 
 def test_what_stands_before_a_line_counts():

@@ -18,6 +18,9 @@ def language_model(
     source: Annotated[
         list[str] | None, typer.Option(help="A line dataset whose labels are learned from, too; several times.")
     ] = None,
+    vocabulary: Annotated[
+        list[str] | None, typer.Option(help="A language (en, fr, ...) whose words are preferred; several times.")
+    ] = None,
     order: Annotated[int, typer.Option(min=2, max=8, help="Characters of the longest n-grams.")] = 7,
     gain: Annotated[float, typer.Option(min=0, help="Drop n-grams that change their text less; 0 keeps all.")] = 0.5,
     weight: Annotated[
@@ -31,6 +34,6 @@ def language_model(
     with explained():
         from text_recognizer.learning.training.language_model import LanguageChoice, write_language_model
 
-        choice = LanguageChoice(texts or [], source or [], order, gain, weight, bonus)
+        choice = LanguageChoice(texts or [], source or [], vocabulary or [], order, gain, weight, bonus)
         folder = write_language_model(choice, output, version, measure)
     typer.echo(f"wrote {folder}")

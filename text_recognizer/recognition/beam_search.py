@@ -24,14 +24,15 @@ _UNKNOWN = -1
 
 @dataclass(frozen=True)
 class Beam:
-    """How wide the search is. width: texts that are kept at most. character: probability of a character that is looked
-    at. choices: characters of one frame that are looked at, at most. text: share of the likeliest text's probability
-    that a text must have."""
+    """How wide the search is. width: texts that are kept at most. frame: probability of a character, of any, for which
+    a frame is looked at. character: probability of a character there that is looked at. choices: characters of one
+    frame that are looked at, at most. text: share of the likeliest text's probability that a text must have."""
 
-    width: int = 12
-    character: float = 2e-3
-    choices: int = 6
-    text: float = 5e-4
+    width: int = 24
+    frame: float = 5e-3
+    character: float = 5e-4
+    choices: int = 8
+    text: float = 1e-4
 
 
 @dataclass
@@ -57,6 +58,7 @@ class _Prefixes:
     language model's part is in both, and the likeliest prefix has 1 in all. number: of the last character, 0 where
     there is none. state: of the language model, once somebody asked. origin: its state one character before. identity,
     parent: hashes of the prefix, and of it without its last character. node: where it stands in the tree of prefixes.
+    word: the word in its making, of the word list.
     """
 
     blank: NDArray[np.float32]
@@ -67,6 +69,7 @@ class _Prefixes:
     identity: NDArray[np.uint64]
     parent: NDArray[np.uint64]
     node: NDArray[np.int64]
+    word: NDArray[np.uint64]
 
     def first(self, count: int) -> _Prefixes:
         """Those of the first lines; changes to it are changes to them."""
@@ -114,15 +117,17 @@ def beam_search(
     order = np.argsort(-frames.counts, kind="stable")  # the lines that are done are the last ones
     frames = _Frames(*(array[order] for array in vars(frames).values()))
     with model:
-        prefixes, tree = _roots(beam.width, [model.state(before[index]) for index in order.tolist()]), _Tree()
+        prefixes, tree = _roots(beam.width, [before[index] for index in order.tolist()], model), _Tree()
         for step in range(frames.numbers.shape[1]):
             going = int((frames.counts > step).sum())
             _advance(prefixes.first(going), frames, step, model, tree, beam)
         # A line ends where a word does.
         _know(prefixes, prefixes.identity != _DEAD, model)
         states = np.maximum(prefixes.state, 0)  # some places are empty
-        ending = model.factors(states, np.full_like(prefixes.number, model.space)) if model.space else 1
-        whole = (prefixes.blank + prefixes.ended) * ending
+        ending = np.full_like(prefixes.number, model.space)
+        whole = prefixes.blank + prefixes.ended
+        if model.space:
+            whole = whole * model.factors(states, ending) * model.words.factors(prefixes.word, ending)
     nodes = np.take_along_axis(prefixes.node, whole.argmax(axis=1)[:, None], 1)[:, 0]
     texts = dict(zip(order.tolist(), tree.texts(nodes.tolist()), strict=True))
     return [texts[index] for index in range(len(lines))]
@@ -130,7 +135,7 @@ def beam_search(
 
 def _frames(lines: Sequence[NDArray[np.float32]], beam: Beam) -> _Frames:
     """The frames of the lines that hold anything but a blank."""
-    held = [np.flatnonzero((line[:, 1:] > beam.character).any(axis=1)) for line in lines]
+    held = [np.flatnonzero((line[:, 1:] > beam.frame).any(axis=1)) for line in lines]
     counts = np.array([len(frames) for frames in held], np.int64)
     longest, classes = int(counts.max(initial=0)), lines[0].shape[1] if len(lines) else 1
     choices = max(1, min(beam.choices, classes - 1))
@@ -148,12 +153,14 @@ def _frames(lines: Sequence[NDArray[np.float32]], beam: Beam) -> _Frames:
     return _Frames(numbers, probabilities, blank, apart, counts)
 
 
-def _roots(width: int, states: Sequence[int]) -> _Prefixes:
-    """The empty text of each line, alone in its beam; states: of the language model there."""
-    shape = len(states), width
-    kinds = np.float32, np.float32, np.int64, np.int64, np.int64, np.uint64, np.uint64, np.int64
+def _roots(width: int, before: Sequence[str], model: CharacterLanguageModel) -> _Prefixes:
+    """The empty text of each line, alone in its beam; before: what stands before each."""
+    shape = len(before), width
+    kinds = np.float32, np.float32, np.int64, np.int64, np.int64, np.uint64, np.uint64, np.int64, np.uint64
     prefixes = _Prefixes(*(np.zeros(shape, kind) for kind in kinds))
-    prefixes.blank[:, 0], prefixes.identity[:, 0], prefixes.state[:, 0] = 1.0, _ROOT, states
+    prefixes.blank[:, 0], prefixes.identity[:, 0] = 1.0, _ROOT
+    prefixes.state[:, 0] = [model.state(text) for text in before]
+    prefixes.word[:, 0] = [model.words.begin(text) for text in before]
     prefixes.parent[:] = _NO_PARENT
     return prefixes
 
@@ -175,14 +182,16 @@ def _advance(
     _know(prefixes, asked.sum(axis=2) > 0, model)
     line, prefix, choice = asked.nonzero()
     factors = np.zeros_like(longer)
-    factors[line, prefix, choice] = model.factors(prefixes.state[line, prefix], numbers[line, 0, choice])
+    number = numbers[line, 0, choice]
+    factors[line, prefix, choice] = model.factors(prefixes.state[line, prefix], number)
+    factors[line, prefix, choice] *= model.words.factors(prefixes.word[line, prefix], number)
     longer *= factors
     # Where the longer prefix is in the beam already, its probability goes there.
     kin = prefixes.parent[:, :, None] == prefixes.identity[:, None, :]  # (B, W, W): child, parent
     meets = kin.transpose(0, 2, 1).astype(np.float32) @ same.astype(np.float32) > 0
     stays += np.where(same, kin.astype(np.float32) @ longer, 0).sum(axis=2)
     longer[meets] = 0
-    _keep(prefixes, total * frames.blank[:count, step, None], stays, longer, numbers, tree, beam)
+    _keep(prefixes, total * frames.blank[:count, step, None], stays, longer, numbers, model, tree, beam)
 
 
 def _know(prefixes: _Prefixes, asked: NDArray[np.bool_], model: CharacterLanguageModel) -> None:
@@ -197,6 +206,7 @@ def _keep(
     stays: NDArray[np.float32],
     longer: NDArray[np.float32],
     numbers: NDArray[np.int64],
+    model: CharacterLanguageModel,
     tree: _Tree,
     beam: Beam,
 ) -> None:
@@ -222,5 +232,8 @@ def _keep(
     grown = (identity ^ number.view(np.uint64)) * _MIX
     prefixes.identity[:] = np.where(alive, np.where(new, grown ^ (grown >> _SHIFT), identity), _DEAD)
     prefixes.number[:] = number
+    word = prefixes.word.take(at)
+    word[new] = model.words.after(word[new], number[new])
+    prefixes.word[:] = word
     node[new] = tree.grow(node[new], number[new])
     prefixes.node[:] = node

@@ -58,6 +58,7 @@ _SOURCES = {
     "fonts under OFL 1.1 and Apache 2.0 and in the typefaces of the machine",
     "synthetic-open": "synthetic handwriting: public-domain English texts in fonts under OFL 1.1 and Apache 2.0 and in "
     "the typefaces of the machine",
+    "wordfreq": "the word frequencies of wordfreq (CC BY-SA 4.0)",
 }
 _NON_COMMERCIAL = ("iam", "synthetic", "brown")
 
@@ -122,7 +123,11 @@ def _language_model(task: str, provenance: dict[str, Any]) -> tuple[str, str, st
         f"An n-gram model of order {provenance['order']} with interpolated Kneser-Ney smoothing, made of so many "
         f"characters: {texts}; exported {provenance['exported']}."
     )
-    return _PURPOSE[task], training, _terms([name.split("-")[0] for name in provenance["characters"]], "")
+    names = [name.split("-")[0] for name in provenance["characters"]]
+    if languages := provenance.get("vocabularies"):
+        training += f" With it goes a list of {provenance['words']:,} words ({', '.join(languages)})."
+        names.append("wordfreq")
+    return _PURPOSE[task], training, _terms(names, "")
 
 
 def _scores(scores: dict[str, Any], task: str) -> str:

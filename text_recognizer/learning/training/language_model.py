@@ -8,6 +8,7 @@ share to the shorter context, so that probabilities still sum to one.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,11 @@ from text_recognizer.learning.evaluation.report import line_scores
 from text_recognizer.learning.training.export import refuse_other_folders, write_description
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
 from text_recognizer.recognition.language_model import MODEL_FILE, TASK, CharacterLanguageModel, pack_probabilities
+from text_recognizer.recognition.word_list import pack_words
 
 _MOST = 8  # characters in a key of 64 bits
+_USUAL = 1e-7  # frequency of a word that is in the list
+_WORD = re.compile(r"[^\W\d_]+")
 _KEPT = 3  # n-grams up to this length are all kept
 
 
@@ -31,12 +35,14 @@ _KEPT = 3  # n-grams up to this length are all kept
 class LanguageChoice:
     """What a language model is made of, and how it is used.
 
-    texts: UTF-8 files. sources: line datasets whose labels it learns from. order, gain: of `train_language_model`.
-    weight, bonus: of `CharacterLanguageModel`.
+    texts: UTF-8 files. sources: line datasets whose labels it learns from. vocabularies: languages ("en") whose words
+    are preferred, beside those of the texts; none: no word is. order, gain: of `train_language_model`. weight, bonus:
+    of `CharacterLanguageModel`.
     """
 
     texts: Sequence[Path]
     sources: Sequence[str]
+    vocabularies: Sequence[str]
     order: int
     gain: float
     weight: float
@@ -46,8 +52,8 @@ class LanguageChoice:
 def write_language_model(choice: LanguageChoice, output: Path, version: str = "1", measure: bool = True) -> Path:
     """Train a language model and write its bundle; measured with the shipped line recogniser on val.
 
-    Raises ValueError where there is nothing to learn from, and FileExistsError where the folder holds something else
-    than a bundle; a bundle is replaced.
+    Raises ValueError where there is nothing to learn from or a vocabulary is unknown, and FileExistsError where the
+    folder holds something else than a bundle; a bundle is replaced.
     """
     refuse_other_folders(output)
     alphabet = Alphabet()
@@ -56,6 +62,8 @@ def write_language_model(choice: LanguageChoice, output: Path, version: str = "1
         texts[name] = " ".join(label.text for label in line_dataset(LineSource(name)).labels)
     known = {name: "".join(c for c in normalize_text(text) if c in alphabet) for name, text in texts.items()}
     _, tables = train_language_model(list(known.values()), alphabet, choice.order, choice.gain)
+    words = word_list(choice.vocabularies, list(known.values()))
+    tables |= pack_words(words)
     with whole_folder(output, replace=True) as folder:
         np.savez_compressed(folder / MODEL_FILE, **tables)  # type: ignore[arg-type]
         data = {
@@ -70,6 +78,8 @@ def write_language_model(choice: LanguageChoice, output: Path, version: str = "1
             "provenance": {
                 "order": choice.order,
                 "gain": choice.gain,
+                "vocabularies": list(choice.vocabularies),
+                "words": len(words),
                 "characters": {name: len(text) for name, text in known.items()},
                 "exported": datetime.date.today().isoformat(),
             },
@@ -79,6 +89,23 @@ def write_language_model(choice: LanguageChoice, output: Path, version: str = "1
             data["scores"] = line_scores("lines") | line_scores("lines", folder)
             write_description(folder, data)
     return output
+
+
+def word_list(languages: Sequence[str], texts: Sequence[str]) -> set[str]:
+    """The usual words of languages and all words of the texts, as runs of letters; empty for no languages.
+
+    Of wordfreq (Speer, 2022): those that are met once in ten million words. Raises ValueError for a language that it
+    does not know.
+    """
+    if not languages:
+        return set()
+    from wordfreq import available_languages, get_frequency_dict
+
+    there = available_languages()
+    if unknown := sorted(set(languages) - set(there)):
+        raise ValueError(f"no vocabulary of {', '.join(unknown)}; there are: {', '.join(sorted(there))}")
+    usual = [word for name in languages for word, often in get_frequency_dict(name).items() if often >= _USUAL]
+    return {word for text in [*usual, *texts] for word in _WORD.findall(text.lower())}
 
 
 def train_language_model(
