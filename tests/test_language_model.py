@@ -168,6 +168,28 @@ def test_what_stands_before_a_line_counts():
     assert ALPHABET.decode(beam_search([line], model, [" ca"])[0]) == "b"
 
 
+def test_a_page_goes_on_where_its_line_before_ended(monkeypatch):
+    reader = LineTextRecognizer("lines", language="language")
+    known = {}
+
+    def search(lines, model, before):
+        known["before"] = before
+        return [[] for _ in lines]
+
+    monkeypatch.setattr("text_recognizer.recognition.lines.beam_search", search)
+    lines = ["to gov-", "ern - ", "", "-", "and"]
+    logits = []
+    for line in lines:
+        scores = np.full((2 * len(line) + 1, len(reader.alphabet)), -9.0, np.float32)
+        scores[::2, 0] = 9
+        scores[np.arange(1, 2 * len(line), 2), reader.alphabet.encode(line)] = 9
+        logits.append(scores)
+    reader.decode(logits)
+    assert known["before"] == [" "] * 5
+    reader.decode(logits, consecutive=True)
+    assert known["before"] == [" ", "to gov", "ern - ", " ", "- "]
+
+
 def test_it_forgets_what_it_has_no_room_for(monkeypatch):
     model, _ = train_language_model([TEXT], ALPHABET, 5)
     line = np.random.default_rng(7).dirichlet(np.full(9, 0.3), 40).astype(np.float32)

@@ -123,8 +123,13 @@ class AttentionLineRecognizer:
         except (KeyError, TypeError) as error:
             raise BundleError(f"{self.bundle.folder / 'bundle.json'} lacks settings for lines: {error!r}") from error
 
-    def read(self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[ReadLine]:
-        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given."""
+    def read(
+        self,
+        crops: Sequence[NDArray[np.uint8]],
+        batch_size: int = 16,
+        consecutive: bool = False,  # noqa: ARG002
+    ) -> list[ReadLine]:
+        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given; consecutive ones, too, each alone."""
         lines = [normalize_line_with_box(crop, self.geometry.height) for crop in crops]
         read = self.characters([line.image for line in lines], batch_size)
         return [self._line(line, characters) for line, characters in zip(lines, read, strict=True)]

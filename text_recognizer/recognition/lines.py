@@ -67,11 +67,15 @@ class LineTextRecognizer:
         self.language = None if silent else load_language_model(language, self.alphabet)  # type: ignore[arg-type]
         self.session = open_session(self.bundle, threads)
 
-    def read(self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[ReadLine]:
-        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given."""
+    def read(
+        self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16, consecutive: bool = False
+    ) -> list[ReadLine]:
+        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given. consecutive: each goes on with the text
+        of the one before, as on a page."""
         lines = [normalize_line_with_box(crop, self.geometry.height) for crop in crops]
         logits = self.logits([line.image for line in lines], batch_size)
-        return [self._line(line, characters) for line, characters in zip(lines, self.decode(logits), strict=True)]
+        found = self.decode(logits, consecutive)
+        return [self._line(line, characters) for line, characters in zip(lines, found, strict=True)]
 
     def logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
         """CTC logits (T, K) of normalised images (height, W), each cut to its own frames."""
@@ -92,16 +96,25 @@ class LineTextRecognizer:
         outputs = self.session.run(self.geometry.batch(images, width))
         return [output[: self.geometry.frames(image.shape[1])] for image, output in zip(images, outputs, strict=True)]
 
-    def decode(self, logits: Sequence[NDArray[np.float32]]) -> list[list[DecodedCharacter]]:
-        """The characters that CTC logits (T, K) of lines say, and the language model, if there is one."""
+    def decode(self, logits: Sequence[NDArray[np.float32]], consecutive: bool = False) -> list[list[DecodedCharacter]]:
+        """The characters that CTC logits (T, K) of lines say, and the language model, if there is one. consecutive: as
+        in `read`; what was before is known as the network alone reads it, so that all lines are searched at once."""
         probabilities = [softmax(scores, self.temperature) for scores in logits]
-        if self.language is None:
+        if self.language is None or not probabilities:
             return [greedy(rows) for rows in probabilities]
+        before = [" "] * len(probabilities)
+        if consecutive:
+            before[1:] = [self._before_the_next(rows) for rows in probabilities[:-1]]
         texts: list[list[int]] = []
         for start in range(0, len(logits), _SEARCHED):
-            part = probabilities[start : start + _SEARCHED]
-            texts += beam_search(part, self.language, [" "] * len(part))
+            part = slice(start, start + _SEARCHED)
+            texts += beam_search(probabilities[part], self.language, before[part])
         return [placed(rows, numbers) for rows, numbers in zip(probabilities, texts, strict=True)]
+
+    def _before_the_next(self, probabilities: NDArray[np.float32]) -> str:
+        """What stands before the line that follows this one: a word that a hyphen breaks goes on."""
+        text = self.alphabet.decode([character.number for character in greedy(probabilities)]).rstrip()
+        return text[:-1] if text.endswith("-") and text[:-1][-1:].isalpha() else text + " "
 
     def _line(self, line: NormalizedLine, characters: list[DecodedCharacter]) -> ReadLine:
         if not line.image.any():

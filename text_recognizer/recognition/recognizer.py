@@ -85,7 +85,7 @@ class TextRecognizer:
         image = to_gray(open_image(source, self.max_pixels))  # as in training: lines are cut from gray pages
         found = self.detector.detect(image)
         strips = [LineStrip(line.baseline, line.polygon) for line in found]
-        readings = self.line_reader.read([strip.cut(image) for strip in strips])
+        readings = self.line_reader.read([strip.cut(image) for strip in strips], consecutive=True)
         lines = (
             _page_line(reading, detected, strip)
             for reading, detected, strip in zip(readings, found, strips, strict=True)
