@@ -124,3 +124,13 @@ def letter() -> np.ndarray:
 def sample_text(name: str) -> str:
     """The true text of a sample."""
     return " ".join((SAMPLES / f"{name}.txt").read_text(encoding="utf-8").split())
+
+
+@pytest.fixture
+def sample_line(recognizer, tmp_path):
+    """The first line of the sample letter, as a file."""
+    page = Image.open(SAMPLES / "letter.jpg").convert("L")
+    box = np.array(recognizer.read(page).lines[0].polygon)
+    path = tmp_path / "line.png"
+    page.crop((*box.min(axis=0).astype(int).tolist(), *box.max(axis=0).astype(int).tolist())).save(path)
+    return path

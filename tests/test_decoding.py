@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from text_recognizer.recognition.confidence import word_confidence
 from text_recognizer.recognition.decoding import greedy, softmax
 from text_recognizer.recognition.geometry import LineGeometry
-from text_recognizer.recognition.lines import word_confidence
 
 
 def frames(numbers, classes=5, peak=8.0):

@@ -5,14 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 from test_characters import call
 
 from text_recognizer import TextRecognizer
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.training.language_model import bits_a_character, train_language_model, word_list
 from text_recognizer.recognition import language_model
-from text_recognizer.recognition.beam_search import Beam, beam_search
+from text_recognizer.recognition.beam_search import Beam, Candidate, beam_search
 from text_recognizer.recognition.bundle import BundleError
 from text_recognizer.recognition.decoding import placed
 from text_recognizer.recognition.language_model import CharacterLanguageModel, load_language_model
@@ -55,6 +54,11 @@ def test_what_it_cannot_learn_from_is_said(texts, order, message):
         train_language_model(texts, ALPHABET, order)
 
 
+def likeliest(*asked):
+    """The likeliest text of each line."""
+    return [candidates[0].numbers for candidates in beam_search(*asked)]
+
+
 def collapsed(path):
     return tuple(number for number, _ in itertools.groupby(path) if number)
 
@@ -80,7 +84,7 @@ def test_a_wide_beam_finds_the_likeliest_text(weight):
         best = max(scores, key=scores.get)
         lines.append((probabilities, best))
     everything = Beam(1000, frame=0, character=0, text=0)
-    found = beam_search([line for line, _ in lines], model, [" "] * len(lines), everything)
+    found = likeliest([line for line, _ in lines], model, [" "] * len(lines), everything)
     assert [tuple(text) for text in found] == [best for _, best in lines]
 
 
@@ -88,10 +92,10 @@ def test_a_line_is_read_alike_alone_and_among_longer_ones():
     model, _ = train_language_model([TEXT], ALPHABET, 4)
     rng = np.random.default_rng(7)
     lines = [rng.dirichlet(np.full(9, 0.2), frames).astype(np.float32) for frames in (7, 0, 30, 1, 12)]
-    together = beam_search(lines, model, [" "] * len(lines))
-    assert together == [beam_search([line], model, [" "])[0] for line in lines]
+    together = likeliest(lines, model, [" "] * len(lines))
+    assert together == [likeliest([line], model, [" "])[0] for line in lines]
     assert together[1] == []
-    assert beam_search([], model, []) == []
+    assert likeliest([], model, []) == []
 
 
 def written(text, doubtful=()):
@@ -118,18 +122,18 @@ def test_words_are_preferred_and_not_forced(line, place, other, probability, rea
     plain = CharacterLanguageModel(ALPHABET, tables, 0.0, 1.0)
     model = CharacterLanguageModel(ALPHABET, tables | pack_words(["Deth", "a", "dab", "n0t"]), 0.0, 1.0)
     lines = [written(line, [(place, other, probability)])]
-    assert ALPHABET.decode(beam_search(lines, plain, [" "])[0]).strip() == line.strip()
-    assert ALPHABET.decode(beam_search(lines, model, [" "])[0]).strip() == read
+    assert ALPHABET.decode(likeliest(lines, plain, [" "])[0]).strip() == line.strip()
+    assert ALPHABET.decode(likeliest(lines, model, [" "])[0]).strip() == read
 
 
 def test_a_word_that_began_in_the_line_before_is_known():
     _, tables = train_language_model(["abcdeht " * 40], ALPHABET, 2)
     model = CharacterLanguageModel(ALPHABET, tables | pack_words(["bathed", "the"]), 0.0, 1.0)
     lines = [written("had", [(2, "e", 0.1), (1, "e", 0.3), (0, "t", 0.01)])]
-    assert ALPHABET.decode(beam_search(lines, model, [" "])[0]) == "had"  # no word is near enough
+    assert ALPHABET.decode(likeliest(lines, model, [" "])[0]) == "had"  # no word is near enough
     lines = [written("hed", [(0, "t", 0.6)])]
-    assert ALPHABET.decode(beam_search(lines, model, [" "])[0]) == "ted"
-    assert ALPHABET.decode(beam_search(lines, model, ["a bat"])[0]) == "hed"
+    assert ALPHABET.decode(likeliest(lines, model, [" "])[0]) == "ted"
+    assert ALPHABET.decode(likeliest(lines, model, ["a bat"])[0]) == "hed"
 
 
 def test_a_word_list_knows_its_words_and_how_they_begin():
@@ -164,8 +168,8 @@ def test_what_stands_before_a_line_counts():
     model, _ = train_language_model([TEXT], ALPHABET, 5)
     line = np.full((1, 9), 0.001, np.float32)
     line[0, ALPHABET.encode("e")], line[0, ALPHABET.encode("b")] = 0.5, 0.5
-    assert ALPHABET.decode(beam_search([line], model, [" th"])[0]) == "e"
-    assert ALPHABET.decode(beam_search([line], model, [" ca"])[0]) == "b"
+    assert ALPHABET.decode(likeliest([line], model, [" th"])[0]) == "e"
+    assert ALPHABET.decode(likeliest([line], model, [" ca"])[0]) == "b"
 
 
 def test_a_page_goes_on_where_its_line_before_ended(monkeypatch):
@@ -174,7 +178,7 @@ def test_a_page_goes_on_where_its_line_before_ended(monkeypatch):
 
     def search(lines, model, before):
         known["before"] = before
-        return [[] for _ in lines]
+        return [[Candidate([], 1.0)] for _ in lines]
 
     monkeypatch.setattr("text_recognizer.recognition.lines.beam_search", search)
     lines = ["to gov-", "ern - ", "", "-", "and"]
@@ -193,9 +197,9 @@ def test_a_page_goes_on_where_its_line_before_ended(monkeypatch):
 def test_it_forgets_what_it_has_no_room_for(monkeypatch):
     model, _ = train_language_model([TEXT], ALPHABET, 5)
     line = np.random.default_rng(7).dirichlet(np.full(9, 0.3), 40).astype(np.float32)
-    before = beam_search([line], model, [" "])
+    before = likeliest([line], model, [" "])
     monkeypatch.setattr(language_model, "_REMEMBERED", 3)
-    assert beam_search([line], model, [" "]) == before
+    assert likeliest([line], model, [" "]) == before
 
 
 def test_language_decides_where_the_network_is_in_doubt_and_only_there():
@@ -208,7 +212,7 @@ def test_language_decides_where_the_network_is_in_doubt_and_only_there():
             rows[frame, number] = 0.95
         rows[2, ALPHABET.encode("e")], rows[2, ALPHABET.encode("a")] = 1 - doubt, doubt
         rows /= rows.sum(1, keepdims=True)
-        return placed(rows, beam_search([rows], model, [" "])[0])
+        return placed(rows, likeliest([rows], model, [" "])[0])
 
     assert ALPHABET.decode([c.number for c in read(0.998)]) == "tha c"
     found = read(0.6)
@@ -221,7 +225,7 @@ def test_nothing_is_read_where_there_is_nothing():
     model, _ = train_language_model([TEXT], ALPHABET, 3)
     blank = np.zeros((6, 9), np.float32)
     blank[:, 0] = 1
-    assert beam_search([blank, blank[:0]], model, [" ", ""]) == [[], []]
+    assert likeliest([blank, blank[:0]], model, [" ", ""]) == [[], []]
 
 
 def test_the_command_writes_a_bundle_that_reading_uses(tmp_path, sample_line):
@@ -261,15 +265,3 @@ def test_a_damaged_description_is_named(tmp_path):
     path.write_text(json.dumps(data))
     with pytest.raises(BundleError, match="weight"):
         load_language_model(tmp_path / "lm", ALPHABET)
-
-
-@pytest.fixture
-def sample_line(tmp_path):
-    """The first line of the sample letter, as a file."""
-    from conftest import SAMPLES
-
-    page = Image.open(SAMPLES / "letter.jpg").convert("L")
-    box = np.array(TextRecognizer(language=None).read(page).lines[0].polygon)
-    path = tmp_path / "line.png"
-    page.crop((*box.min(axis=0).astype(int).tolist(), *box.max(axis=0).astype(int).tolist())).save(path)
-    return path

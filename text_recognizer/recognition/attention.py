@@ -18,8 +18,9 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
 from text_recognizer.recognition.attention_networks import open_networks
 from text_recognizer.recognition.bundle import Bundle, BundleError, load_bundle
+from text_recognizer.recognition.confidence import word_confidence
 from text_recognizer.recognition.geometry import LineGeometry
-from text_recognizer.recognition.lines import ReadLine, ReadWord, line_confidence, word_confidence
+from text_recognizer.recognition.lines import ReadLine, ReadWord, line_confidence
 from text_recognizer.recognition.tokens import END, Tokens
 
 _REPEATS = 4  # times that the same characters follow each other, and so many characters at least, in a loop

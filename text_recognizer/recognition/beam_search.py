@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,14 @@ class Beam:
     character: float = 5e-4
     choices: int = 8
     text: float = 1e-4
+
+
+class Candidate(NamedTuple):
+    """A text that a line may have: the numbers of its characters, and its share of the probability of all texts that
+    the search kept."""
+
+    numbers: list[int]
+    share: float
 
 
 @dataclass
@@ -80,26 +89,28 @@ class _Tree:
     """All prefixes that were ever kept, as nodes that name the node before and a character."""
 
     def __init__(self) -> None:
-        self.parents, self.numbers, self.count = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)], 1
+        self.parents, self.numbers = [0], [0]
 
     def grow(self, parents: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """The new nodes."""
-        self.parents.append(parents)
-        self.numbers.append(numbers)
-        self.count += len(parents)
-        return np.arange(self.count - len(parents), self.count)
+        count = len(self.parents)
+        self.parents += parents.tolist()
+        self.numbers += numbers.tolist()
+        return np.arange(count, len(self.parents))
 
-    def texts(self, nodes: Sequence[int]) -> list[list[int]]:
-        """The characters from the root to each node."""
-        parents, numbers = np.concatenate(self.parents), np.concatenate(self.numbers)
-        texts = []
-        for node in nodes:
-            text = []
-            while node:
-                text.append(int(numbers[node]))
-                node = int(parents[node])
-            texts.append(text[::-1])
-        return texts
+    def candidates(self, nodes: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Candidate]:
+        """The texts that end at nodes (W,) with scores (W,), the likeliest first; those with no score are none."""
+        best = [at for at in np.argsort(-scores, kind="stable").tolist() if scores[at] > 0] or [0]
+        total = float(scores.sum()) or 1.0
+        return [Candidate(self._text(int(nodes[at])), float(scores[at]) / total) for at in best]
+
+    def _text(self, node: int) -> list[int]:
+        """The characters from the root to a node."""
+        text = []
+        while node:
+            text.append(self.numbers[node])
+            node = self.parents[node]
+        return text[::-1]
 
 
 def beam_search(
@@ -107,8 +118,8 @@ def beam_search(
     model: CharacterLanguageModel,
     before: Sequence[str],
     beam: Beam = Beam(),
-) -> list[list[int]]:
-    """The numbers of the characters of each line's likeliest text.
+) -> list[list[Candidate]]:
+    """The texts that each line may have, the likeliest first; at least one.
 
     lines: of each the probabilities (T, K) float32 of the network, rows sum to 1, number 0 the blank, the others those
     of the model's classes. before: what stands before each line, " " where that is not known.
@@ -128,9 +139,8 @@ def beam_search(
         whole = prefixes.blank + prefixes.ended
         if model.space:
             whole = whole * model.factors(states, ending) * model.words.factors(prefixes.word, ending)
-    nodes = np.take_along_axis(prefixes.node, whole.argmax(axis=1)[:, None], 1)[:, 0]
-    texts = dict(zip(order.tolist(), tree.texts(nodes.tolist()), strict=True))
-    return [texts[index] for index in range(len(lines))]
+    found = dict(zip(order.tolist(), map(tree.candidates, prefixes.node, whole), strict=True))
+    return [found[index] for index in range(len(lines))]
 
 
 def _frames(lines: Sequence[NDArray[np.float32]], beam: Beam) -> _Frames:

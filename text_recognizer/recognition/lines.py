@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
-from text_recognizer.recognition.beam_search import beam_search
+from text_recognizer.recognition.beam_search import Candidate, beam_search
 from text_recognizer.recognition.bundle import BundleError, load_bundle
+from text_recognizer.recognition.confidence import Calibration, character_signs, search_signs
 from text_recognizer.recognition.decoding import DecodedCharacter, greedy, placed, softmax
 from text_recognizer.recognition.ensemble import open_session
 from text_recognizer.recognition.geometry import LineGeometry
@@ -42,6 +43,14 @@ class ReadLine:
     box: tuple[float, float, float, float] | None
 
 
+@dataclass(frozen=True)
+class DecodedLine:
+    """The characters of a line, in words, and the signs (W, S) of how sure each word is; see `confidence.py`."""
+
+    words: list[list[DecodedCharacter]]
+    signs: NDArray[np.float64]
+
+
 class LineTextRecognizer:
     """Reads crops of single lines with a "lines" bundle, of one network or of several that read together.
 
@@ -61,10 +70,13 @@ class LineTextRecognizer:
             self.alphabet = Alphabet(settings["alphabet"])
             self.geometry = LineGeometry(**settings["geometry"])
             self.temperature = float(settings.get("temperature", 1.0))
+            calibrations = {name: Calibration(**weights) for name, weights in settings.get("calibration", {}).items()}
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{self.bundle.folder / 'bundle.json'} lacks settings for lines: {error!r}") from error
         silent = language is None or language == NO_LANGUAGE
         self.language = None if silent else load_language_model(language, self.alphabet)  # type: ignore[arg-type]
+        self._calibration = calibrations.get("greedy" if self.language is None else "language", Calibration())
+        self._space = self.alphabet.encode(" ")[0] if " " in self.alphabet else 0
         self.session = open_session(self.bundle, threads)
 
     def read(
@@ -75,7 +87,7 @@ class LineTextRecognizer:
         lines = [normalize_line_with_box(crop, self.geometry.height) for crop in crops]
         logits = self.logits([line.image for line in lines], batch_size)
         found = self.decode(logits, consecutive)
-        return [self._line(line, characters) for line, characters in zip(lines, found, strict=True)]
+        return [self._line(line, decoded) for line, decoded in zip(lines, found, strict=True)]
 
     def logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
         """CTC logits (T, K) of normalised images (height, W), each cut to its own frames."""
@@ -96,46 +108,61 @@ class LineTextRecognizer:
         outputs = self.session.run(self.geometry.batch(images, width))
         return [output[: self.geometry.frames(image.shape[1])] for image, output in zip(images, outputs, strict=True)]
 
-    def decode(self, logits: Sequence[NDArray[np.float32]], consecutive: bool = False) -> list[list[DecodedCharacter]]:
+    def decode(self, logits: Sequence[NDArray[np.float32]], consecutive: bool = False) -> list[DecodedLine]:
         """The characters that CTC logits (T, K) of lines say, and the language model, if there is one. consecutive: as
         in `read`; what was before is known as the network alone reads it, so that all lines are searched at once."""
         probabilities = [softmax(scores, self.temperature) for scores in logits]
         if self.language is None or not probabilities:
-            return [greedy(rows) for rows in probabilities]
+            alone = [self._words(greedy(rows)) for rows in probabilities]
+            return [DecodedLine(words, character_signs(words)) for words in alone]
         before = [" "] * len(probabilities)
         if consecutive:
             before[1:] = [self._before_the_next(rows) for rows in probabilities[:-1]]
-        texts: list[list[int]] = []
+        found: list[list[Candidate]] = []
         for start in range(0, len(logits), _SEARCHED):
             part = slice(start, start + _SEARCHED)
-            texts += beam_search(probabilities[part], self.language, before[part])
-        return [placed(rows, numbers) for rows, numbers in zip(probabilities, texts, strict=True)]
+            found += beam_search(probabilities[part], self.language, before[part])
+        return [self._searched(rows, candidates) for rows, candidates in zip(probabilities, found, strict=True)]
+
+    def _searched(self, probabilities: NDArray[np.float32], candidates: list[Candidate]) -> DecodedLine:
+        words = self._words(placed(probabilities, candidates[0].numbers))
+        known = self.language.words  # type: ignore[union-attr]
+        return DecodedLine(words, search_signs(words, greedy(probabilities), candidates, known, self._space))
 
     def _before_the_next(self, probabilities: NDArray[np.float32]) -> str:
         """What stands before the line that follows this one: a word that a hyphen breaks goes on."""
         text = self.alphabet.decode([character.number for character in greedy(probabilities)]).rstrip()
         return text[:-1] if text.endswith("-") and text[:-1][-1:].isalpha() else text + " "
 
-    def _line(self, line: NormalizedLine, characters: list[DecodedCharacter]) -> ReadLine:
+    def word_texts(self, decoded: DecodedLine) -> list[str]:
+        """The words of a line."""
+        return [self.alphabet.decode([character.number for character in word]) for word in decoded.words]
+
+    def confidences(self, decoded: DecodedLine) -> list[float]:
+        """How sure each word of a line is, calibrated where the bundle says how."""
+        return self._calibration(decoded.signs).tolist()
+
+    def _line(self, line: NormalizedLine, decoded: DecodedLine) -> ReadLine:
         if not line.image.any():
             return ReadLine("", 1.0, (), None)
-        words = tuple(self._word(line, group) for group in self._split(characters))
+        sure = zip(decoded.words, self.confidences(decoded), strict=True)
+        words = tuple(self._word(line, word, confidence) for word, confidence in sure)
         rows = np.flatnonzero(line.image.max(axis=1))
         corners = line.to_crop(np.array([[0, rows[0]], [line.image.shape[1], rows[-1] + 1]]))
         text = normalize_text(" ".join(word.text for word in words))
         return ReadLine(text, line_confidence(words), words, _box(corners))
 
-    def _split(self, characters: list[DecodedCharacter]) -> list[list[DecodedCharacter]]:
+    def _words(self, characters: list[DecodedCharacter]) -> list[list[DecodedCharacter]]:
         """Groups of characters between spaces."""
         groups: list[list[DecodedCharacter]] = [[]]
         for character in characters:
-            if self.alphabet.decode([character.number]) == " ":
+            if character.number == self._space:
                 groups.append([])
             else:
                 groups[-1].append(character)
         return [group for group in groups if group]
 
-    def _word(self, line: NormalizedLine, characters: list[DecodedCharacter]) -> ReadWord:
+    def _word(self, line: NormalizedLine, characters: list[DecodedCharacter], confidence: float) -> ReadWord:
         text = self.alphabet.decode([character.number for character in characters])
         confidences = tuple(character.probability for character in characters)
         # CTC peaks somewhere inside a character: half a character of air at both ends finds its outline.
@@ -145,15 +172,7 @@ class LineTextRecognizer:
         right = self.geometry.column(characters[-1].end + air)
         left, right, top, bottom = _ink_extent(line.image, left, right)
         corners = line.to_crop(np.array([[left, top], [right, bottom]]))
-        return ReadWord(text, _box(corners), word_confidence(confidences), confidences)
-
-
-def word_confidence(characters: Sequence[float]) -> float:
-    """How sure a word is: the geometric mean of its characters and the weakest of them, in their geometric mean."""
-    if not characters:
-        return 1.0
-    mean = float(np.exp(np.mean(np.log(np.clip(characters, 1e-6, 1.0)))))
-    return float(np.sqrt(mean * min(characters)))
+        return ReadWord(text, _box(corners), confidence, confidences)
 
 
 def line_confidence(words: Sequence[ReadWord]) -> float:

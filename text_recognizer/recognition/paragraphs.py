@@ -19,9 +19,9 @@ from text_recognizer.images.normalize import ink_density
 from text_recognizer.page import Line, Polygon, Word
 from text_recognizer.recognition.attention import AttentionReader, ReadCharacters, extent, words_of
 from text_recognizer.recognition.bundle import BundleError, load_bundle
+from text_recognizer.recognition.confidence import word_confidence
 from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.layout import DetectedLine
-from text_recognizer.recognition.lines import word_confidence
 
 _KERNEL = 41  # pixels that hold some paper, at the scale of paragraphs, as in training
 _AIR = 15  # pixels around the block, likewise

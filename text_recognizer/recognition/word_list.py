@@ -7,7 +7,7 @@ that the next letter of any number of texts is looked up at once; of strange wor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,15 @@ class WordList:
     def __len__(self) -> int:
         """How many words it has."""
         return len(self._words)
+
+    def is_strange(self, numbers: Sequence[int]) -> bool:
+        """Whether letters of a text, characters by their numbers, make a word that is not in the list."""
+        word = np.array([NO_WORD])
+        for number in [*numbers, 0]:
+            if self.factors(word, np.array([number]))[0] < 1:
+                return True
+            word = self.after(word, np.array([number]))
+        return False
 
     def begin(self, text: str) -> np.uint64:
         """The word that a text ends in the middle of."""

@@ -21,8 +21,8 @@ def read_dataset(recognizer: LineTextRecognizer | AttentionLineRecognizer, datas
     for start in range(0, len(order), 64):
         chosen = order[start : start + 64]
         read_lines = recognizer.decode(recognizer.logits([dataset[i][0] for i in chosen]))
-        for index, characters in zip(chosen, read_lines, strict=True):
-            texts[index] = normalize_text(recognizer.alphabet.decode([character.number for character in characters]))
+        for index, line in zip(chosen, read_lines, strict=True):
+            texts[index] = normalize_text(" ".join(recognizer.word_texts(line)))
     return texts
 
 

@@ -22,7 +22,7 @@ from text_recognizer.images import CHARACTER_SIZE, NORMALIZATION_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
-from text_recognizer.learning.training.card import model_card
+from text_recognizer.learning.training.card import RELIABILITY, model_card
 from text_recognizer.learning.training.class_prior import prior_shift, shift_logits
 from text_recognizer.learning.training.export_attention import attention_settings, write_decoder
 from text_recognizer.learning.training.halves import halved
@@ -151,7 +151,27 @@ def measure_bundle(folder: Path, task: str) -> None:
     }
     data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     data["scores"] = measures[task](folder)
+    if task == "lines":
+        data["settings"]["calibration"], scores = _calibrated(folder)
+        data["scores"] |= scores
     write_description(folder, data)
+
+
+def _calibrated(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fit the confidence of words, alone and with the shipped language model, and draw how far it can be believed."""
+    from text_recognizer.learning.evaluation import calibration
+    from text_recognizer.learning.evaluation.report import LINE_SETS
+
+    weights: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
+    pictures = []
+    for name, language, title in (("greedy", None, "greedy"), ("language", "language", "with the language model")):
+        fitted, found, drawn = calibration.calibrate(folder, language, LINE_SETS)
+        weights[name] = asdict(fitted)
+        scores |= {f"{words}, {title}": measures for words, measures in found.items()}
+        pictures += list(drawn.values())
+    calibration.side_by_side(pictures).save(folder / RELIABILITY, optimize=True)
+    return weights, scores
 
 
 def to_onnx(network: nn.Module) -> bytes:
