@@ -24,7 +24,7 @@ from text_recognizer.learning.experiments.experiment import load_experiment
 from text_recognizer.learning.experiments.rehearsals import find_learning_rate, overfit, steepest, without_dropout
 from text_recognizer.learning.experiments.run import build, train
 from text_recognizer.learning.training.alphabets import line_alphabet
-from text_recognizer.learning.training.export import export_run
+from text_recognizer.learning.training.export import export_run, mean_weights
 from text_recognizer.learning.training.warm_start import _in_order, bundle_alphabet
 
 
@@ -297,3 +297,24 @@ def test_known_characters_keep_their_weights():
     before = rows.reshape(2, 4, 3)
     assert (ordered[:, :4] == before[:, [0, 3, 1, 2]]).all()
     assert ordered[:, 4] == pytest.approx(before[:, 1:].mean(axis=1))
+
+
+def test_the_mean_of_several_runs_is_a_bundle(line_cache, tmp_path):
+    folders = [train(tiny(f"--name=mean-{seed}", f"--seed={seed}")) for seed in (1, 2)]
+    said = CliRunner().invoke(
+        app, ["export", "mean-1", str(folders[1]), "--output", str(tmp_path / "mean"), "--no-measure"]
+    )
+    assert said.exit_code == 0, said.stderr
+    assert "the mean of those of the runs mean-1, mean-2" in (tmp_path / "mean" / "README.md").read_text()
+    provenance = json.loads((tmp_path / "mean" / "bundle.json").read_text())["provenance"]
+    states = [torch.load(folder / "last.ckpt", weights_only=False) for folder in folders]
+    assert provenance["steps"] == sum(state["global_step"] for state in states)
+    first, second = (state["state_dict"]["network.head.weight"] for state in states)
+    mean = mean_weights([state["state_dict"] for state in states])
+    assert torch.allclose(mean["network.head.weight"], (first + second) / 2)
+    assert mean["network.cnn.0.1.num_batches_tracked"].dtype == torch.int64
+    other = train(tiny("--name=mean-other", "--network.fields={stem: 4, channels: [4, 6], blocks: [1, 1]}"))
+    refused = CliRunner().invoke(app, ["export", "mean-1", str(other), "--output", str(tmp_path / "none")])
+    assert refused.exit_code == 2
+    assert "no mean of their weights" in refused.stderr
+    assert not (tmp_path / "none").exists()

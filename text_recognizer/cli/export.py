@@ -11,14 +11,20 @@ from text_recognizer.cli.errors import explained
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run, or its name.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folder of a training run, or its name; of several that began with the same weights, their mean.",
+        ),
+    ],
     output: Annotated[Path, typer.Option(help="Folder of the bundle to write.")],
     version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
     measure: Annotated[bool, typer.Option(help="Measure the bundle on val and write the scores into it.")] = True,
 ) -> None:
-    """Write a model bundle (model.onnx, bundle.json, README.md) from the last checkpoint of a run."""
+    """Write a model bundle (model.onnx, bundle.json, README.md) from the last checkpoint of a run, or of several."""
     with explained():
         from text_recognizer.learning.training.export import export_run
 
-        folder = export_run(run, output, version, measure)
+        folder = export_run(runs[0], output, version, measure, runs[1:])
     typer.echo(f"wrote {folder}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 _PURPOSE = {
@@ -124,6 +126,8 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
         f"{provenance['parameters'] / 1e6:.2f} million parameters), {provenance['epochs']} epochs, "
         f"{provenance['steps']} steps, exported {provenance['exported']}. The experiment is kept in `bundle.json`."
     )
+    if runs := provenance.get("mean_of"):
+        training += f" Its weights are the mean of those of the runs {', '.join(runs)}; steps are of all of them."
     purpose = _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}"))
     return purpose, training, _terms(_sources(experiment), experiment.get("start_from", ""))
 
@@ -150,3 +154,10 @@ def _scores(scores: dict[str, Any], task: str) -> str:
         rows += [f"| {name} | {measure} | {value} |" for measure, value in measures.items()]
     made = "language-model" if task == "language-model" else "export"
     return "\n".join(rows) + f"\n\nMade by `text-recognizer {made}`; `text-recognizer evaluate` prints them again."
+
+
+def write_description(folder: Path, data: dict[str, Any]) -> None:
+    """Write bundle.json and the model card."""
+    text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    (folder / "bundle.json").write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(model_card(data), encoding="utf-8")

@@ -11,7 +11,9 @@ from typing import Any
 
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
-from text_recognizer.learning.training.export import measure_bundle, refuse_other_folders, write_description
+from text_recognizer.learning.training.card import write_description
+from text_recognizer.learning.training.export import refuse_other_folders
+from text_recognizer.learning.training.measure import measure_bundle
 from text_recognizer.recognition.attention_networks import attention_ensemble_settings
 from text_recognizer.recognition.bundle import (
     FORMAT_VERSION,

@@ -6,7 +6,7 @@ import datetime
 import io
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.folders import whole_folder
@@ -22,10 +22,11 @@ from text_recognizer.images import CHARACTER_SIZE, NORMALIZATION_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
-from text_recognizer.learning.training.card import RELIABILITY, model_card
+from text_recognizer.learning.training.card import write_description
 from text_recognizer.learning.training.class_prior import prior_shift, shift_logits
 from text_recognizer.learning.training.export_attention import attention_settings, write_decoder
 from text_recognizer.learning.training.halves import halved
+from text_recognizer.learning.training.measure import measure_bundle
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
 from text_recognizer.recognition.decoding import softmax
 from text_recognizer.recognition.geometry import LineGeometry
@@ -35,37 +36,62 @@ _PARITY = 1e-3  # largest difference that counts as the same
 _ROUNDING = 1e-3  # what half precision may change in the mean
 
 
-def export_run(run: Path, output: Path, version: str, measure: bool = True) -> Path:
+def export_run(run: Path, output: Path, version: str, measure: bool = True, others: Sequence[Path] = ()) -> Path:
     """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
 
-    run: the folder of a run, or its name. The bundle appears whole or not at all. Raises FileNotFoundError
-    for an unknown run and ValueError where the ONNX model does not agree with the network.
+    run: the folder of a run, or its name. others: runs that began with the same weights; the mean of all is written
+    (Wortsman et al., "Model soups", ICML 2022). The bundle appears whole or not at all. Raises FileNotFoundError
+    for an unknown run and ValueError where the ONNX model does not agree with the network or runs have other networks.
     """
-    folder = run if (run / "experiment.json").is_file() else runs_dir() / run
-    checkpoint, config = folder / "last.ckpt", folder / "experiment.json"
-    if not checkpoint.is_file() or not config.is_file():
-        raise FileNotFoundError(f"{run} is no training run with a checkpoint, nor is {folder}")
-    experiment = json.loads(config.read_text(encoding="utf-8"))
+    experiment, state = _loaded(run)
     refuse_other_folders(output)
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    steps, minutes = int(state["global_step"]), [_minutes(state)]
+    weights = [state["state_dict"]]
+    for other in others:
+        described, further = _loaded(other)
+        if described["network"] != experiment["network"] or described.get("alphabet") != experiment.get("alphabet"):
+            raise ValueError(f"{other} and {run} have other networks or alphabets: there is no mean of their weights")
+        weights.append(further["state_dict"])
+        steps, minutes = steps + int(further["global_step"]), [*minutes, _minutes(further)]
+    state["state_dict"] = mean_weights(weights)
     alphabet = Alphabet(experiment.pop("alphabet", CHARACTERS))
     normalization = experiment.pop("normalization", NORMALIZATION_VERSION)
     network, settings = _network(experiment, state, alphabet)
     provenance = {
         "experiment": experiment,
-        "steps": int(state["global_step"]),
-        "minutes": _minutes(state),
+        "steps": steps,
+        "minutes": None if None in minutes else round(sum(minutes), 1),  # type: ignore[arg-type]
         "epochs": int(state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"]),
         "parameters": sum(p.numel() for p in network.parameters()),
         "exported": datetime.date.today().isoformat(),
         "commit": experiment.pop("commit", None),
     }
+    if others:
+        provenance["mean_of"] = [Path(name).name for name in (run, *others)]
     identity = {"name": output.name, "task": experiment["task"], "version": version, "normalization": normalization}
     with whole_folder(output, replace=True) as partial:
         write_bundle(partial, network, identity, settings, provenance)
         if measure:
             measure_bundle(partial, experiment["task"])
     return output
+
+
+def _loaded(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The experiment of a run, by its folder or name, and its last checkpoint."""
+    folder = run if (run / "experiment.json").is_file() else runs_dir() / run
+    checkpoint, config = folder / "last.ckpt", folder / "experiment.json"
+    if not checkpoint.is_file() or not config.is_file():
+        raise FileNotFoundError(f"{run} is no training run with a checkpoint, nor is {folder}")
+    experiment = json.loads(config.read_text(encoding="utf-8"))
+    return experiment, torch.load(checkpoint, map_location="cpu", weights_only=False)
+
+
+def mean_weights(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of the weights of networks of one shape; counters are the first one's."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if first.is_floating_point() else first
+        for name, first in states[0].items()
+    }
 
 
 def _minutes(state: dict[str, Any]) -> float | None:
@@ -128,50 +154,6 @@ def write_bundle(
         "provenance": provenance,
     }
     write_description(folder, data)
-
-
-def write_description(folder: Path, data: dict[str, Any]) -> None:
-    """Write bundle.json and the model card."""
-    text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
-    (folder / "bundle.json").write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(model_card(data), encoding="utf-8")
-
-
-def measure_bundle(folder: Path, task: str) -> None:
-    """Measure the bundle on val and write the scores into bundle.json and the card."""
-    from text_recognizer.learning.evaluation.paragraphs import paragraph_scores
-    from text_recognizer.learning.evaluation.report import character_scores, detector_scores, line_scores
-
-    measures: dict[str, Callable[[Path], dict[str, Any]]] = {
-        "lines": line_scores,
-        "attention-lines": line_scores,
-        "paragraphs": paragraph_scores,
-        "detector": detector_scores,
-        "characters": character_scores,
-    }
-    data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    data["scores"] = measures[task](folder)
-    if task == "lines":
-        data["settings"]["calibration"], scores = _calibrated(folder)
-        data["scores"] |= scores
-    write_description(folder, data)
-
-
-def _calibrated(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fit the confidence of words, alone and with the shipped language model, and draw how far it can be believed."""
-    from text_recognizer.learning.evaluation import calibration
-    from text_recognizer.learning.evaluation.report import LINE_SETS
-
-    weights: dict[str, Any] = {}
-    scores: dict[str, Any] = {}
-    pictures = []
-    for name, language, title in (("greedy", None, "greedy"), ("language", "language", "with the language model")):
-        fitted, found, drawn = calibration.calibrate(folder, language, LINE_SETS)
-        weights[name] = asdict(fitted)
-        scores |= {f"{words}, {title}": measures for words, measures in found.items()}
-        pictures += list(drawn.values())
-    calibration.side_by_side(pictures).save(folder / RELIABILITY, optimize=True)
-    return weights, scores
 
 
 def to_onnx(network: nn.Module) -> bytes:

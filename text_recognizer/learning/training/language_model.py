@@ -20,7 +20,8 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.folders import whole_folder
 from text_recognizer.learning.data.sources import LineSource, line_dataset
 from text_recognizer.learning.evaluation.report import line_scores
-from text_recognizer.learning.training.export import refuse_other_folders, write_description
+from text_recognizer.learning.training.card import write_description
+from text_recognizer.learning.training.export import refuse_other_folders
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
 from text_recognizer.recognition.language_model import MODEL_FILE, TASK, CharacterLanguageModel, pack_probabilities
 from text_recognizer.recognition.word_list import pack_words
