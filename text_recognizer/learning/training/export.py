@@ -43,8 +43,8 @@ def export_run(run: Path, output: Path, version: str, measure: bool = True, othe
     (Wortsman et al., "Model soups", ICML 2022). The bundle appears whole or not at all. Raises FileNotFoundError
     for an unknown run and ValueError where the ONNX model does not agree with the network or runs have other networks.
     """
-    experiment, state = _loaded(run)
     refuse_other_folders(output)
+    experiment, state = _loaded(run)
     steps, minutes = int(state["global_step"]), [_minutes(state)]
     weights = [state["state_dict"]]
     for other in others:
