@@ -60,8 +60,8 @@ def search_signs(
             character_signs(words),
             _log_odds(word_shares(candidates, space)),
             _log_odds(word_shares(rooted, space)),
-            [float(known.is_strange(word)) for word in numbers],
-            [float(word in alone) for word in numbers],
+            known.strange(numbers),
+            [word in alone for word in numbers],
         ]
     )
 

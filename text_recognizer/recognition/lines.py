@@ -112,26 +112,27 @@ class LineTextRecognizer:
         """The characters that CTC logits (T, K) of lines say, and the language model, if there is one. consecutive: as
         in `read`; what was before is known as the network alone reads it, so that all lines are searched at once."""
         probabilities = [softmax(scores, self.temperature) for scores in logits]
+        alone = [greedy(rows) for rows in probabilities]
         if self.language is None or not probabilities:
-            alone = [self._words(greedy(rows)) for rows in probabilities]
-            return [DecodedLine(words, character_signs(words)) for words in alone]
+            read = [self._words(characters) for characters in alone]
+            return [DecodedLine(words, character_signs(words)) for words in read]
         before = [" "] * len(probabilities)
         if consecutive:
-            before[1:] = [self._before_the_next(rows) for rows in probabilities[:-1]]
+            before[1:] = [self._before_the_next(characters) for characters in alone[:-1]]
         found: list[list[Candidate]] = []
         for start in range(0, len(logits), _SEARCHED):
             part = slice(start, start + _SEARCHED)
             found += beam_search(probabilities[part], self.language, before[part])
-        return [self._searched(rows, candidates) for rows, candidates in zip(probabilities, found, strict=True)]
+        lines = []
+        for rows, characters, candidates in zip(probabilities, alone, found, strict=True):
+            words = self._words(placed(rows, candidates[0].numbers))
+            signs = search_signs(words, characters, candidates, self.language.words, self._space)
+            lines.append(DecodedLine(words, signs))
+        return lines
 
-    def _searched(self, probabilities: NDArray[np.float32], candidates: list[Candidate]) -> DecodedLine:
-        words = self._words(placed(probabilities, candidates[0].numbers))
-        known = self.language.words  # type: ignore[union-attr]
-        return DecodedLine(words, search_signs(words, greedy(probabilities), candidates, known, self._space))
-
-    def _before_the_next(self, probabilities: NDArray[np.float32]) -> str:
+    def _before_the_next(self, characters: Sequence[DecodedCharacter]) -> str:
         """What stands before the line that follows this one: a word that a hyphen breaks goes on."""
-        text = self.alphabet.decode([character.number for character in greedy(probabilities)]).rstrip()
+        text = self.alphabet.decode([character.number for character in characters]).rstrip()
         return text[:-1] if text.endswith("-") and text[:-1][-1:].isalpha() else text + " "
 
     def word_texts(self, decoded: DecodedLine) -> list[str]:

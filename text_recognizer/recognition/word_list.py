@@ -47,14 +47,16 @@ class WordList:
         """How many words it has."""
         return len(self._words)
 
-    def is_strange(self, numbers: Sequence[int]) -> bool:
-        """Whether letters of a text, characters by their numbers, make a word that is not in the list."""
-        word = np.array([NO_WORD])
-        for number in [*numbers, 0]:
-            if self.factors(word, np.array([number]))[0] < 1:
-                return True
-            word = self.after(word, np.array([number]))
-        return False
+    def strange(self, texts: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+        """(N,) whether letters of N texts, characters by their numbers, make a word that is not in the list."""
+        numbers = np.zeros((len(texts), max(map(len, texts), default=0) + 1), np.int64)  # a blank ends each of them
+        for row, text in zip(numbers, texts, strict=True):
+            row[: len(text)] = text
+        words, found = np.full(len(texts), NO_WORD), np.zeros(len(texts), np.bool_)
+        for column in numbers.T:
+            found |= self.factors(words, column) < 1
+            words = self.after(words, column)
+        return found
 
     def begin(self, text: str) -> np.uint64:
         """The word that a text ends in the middle of."""
