@@ -21,8 +21,8 @@ from text_recognizer.learning.networks.image_to_sequence import grid
 from text_recognizer.learning.networks.transformer_decoder import place_of, start_places
 from text_recognizer.learning.training.attention import AttentionModule, Teaching, guidance_loss
 from text_recognizer.learning.training.choices import NetworkChoice
-from text_recognizer.learning.training.export import to_onnx
 from text_recognizer.learning.training.export_attention import check_steps, decoder_to_onnx
+from text_recognizer.learning.training.onnx_model import to_onnx
 from text_recognizer.learning.training.optimization import Optimization
 from text_recognizer.recognition.attention import AttentionLineRecognizer, looping
 from text_recognizer.recognition.bundle import BundleError

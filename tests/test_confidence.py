@@ -104,7 +104,8 @@ def test_outcomes_of_the_shipped_recogniser(sample_line, tmp_path):
     recognizer = LineTextRecognizer("lines", language="language")
     read = " ".join(recognizer.word_texts(recognizer.decode(recognizer.logits([line]))[0]))
     labels = [LineLabel("a", read, "x", "s"), LineLabel("b", f"Something else, {read.split()[-1]}", "y", "s")]
-    words = word_outcomes(recognizer, cached_lines(tmp_path, "two", [(line, label) for label in labels]))
+    dataset = cached_lines(tmp_path, "two", [(line, label) for label in labels])
+    words = word_outcomes(recognizer, dataset, recognizer.decode(recognizer.logits([line, line])))
     count = len(read.split())
     assert words.right.tolist() == [True] * count + [False] * (count - 1) + [True]
     assert words.hand.tolist() == [0] * count + [1] * count

@@ -10,6 +10,7 @@ from iam_trees import write_prepared
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import LINE_HEIGHT
+from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.checks import FEW_LINES, LeftOut, warn_if_few
 from text_recognizer.learning.data.forms import TracedPage
 from text_recognizer.learning.data.iam import iam_lines
@@ -104,6 +105,19 @@ def test_every_dataset_keeps_its_promises(data, name, monkeypatch, tmp_path):
             for one, two in zip(samples(items), samples(again[split]), strict=True):
                 assert np.array_equal(one.image, two.image)
                 assert one.text == two.text
+
+
+def test_data_are_known_again_by_their_content(tmp_path):
+    first, second = tmp_path / "here" / "text", tmp_path / "there" / "text"
+    for folder in (first, second):
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text("one")
+    assert fingerprint(1, first) == fingerprint(1, second)
+    assert fingerprint(first / "a.txt") == fingerprint(second / "a.txt")
+    (second / "a.txt").write_text("two")
+    assert fingerprint(1, first) != fingerprint(1, second)
+    assert fingerprint(1, first) != fingerprint(2, first)
+    assert fingerprint(tmp_path / "nowhere") == fingerprint(tmp_path / "nowhere")
 
 
 def test_names_find_their_datasets():

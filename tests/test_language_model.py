@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.training.language_model import bits_a_character, train_language_model, word_list
 from text_recognizer.recognition import language_model
 from text_recognizer.recognition.beam_search import Beam, Candidate, beam_search
-from text_recognizer.recognition.bundle import BundleError
+from text_recognizer.recognition.bundle import SHIPPED, BundleError
 from text_recognizer.recognition.decoding import placed
 from text_recognizer.recognition.language_model import CharacterLanguageModel, load_language_model
 from text_recognizer.recognition.lines import LineTextRecognizer
@@ -240,6 +241,10 @@ def test_the_command_writes_a_bundle_that_reading_uses(tmp_path, sample_line):
     assert "no model bundle" in other.stderr
     alone = TextRecognizer(language=None).read_lines([sample_line])[0]
     assert TextRecognizer(language="none").read_lines([sample_line])[0] == alone
+    with_it = TextRecognizer(language=folder)
+    assert with_it.read_lines([sample_line], use_language=False)[0] == alone
+    assert with_it.line_models()["language"].startswith("mine 1 (")
+    assert set(with_it.line_models(use_language=False)) == {"lines"}
     assert LineTextRecognizer("lines", language=folder).language.order == 4
     read = call("read", "--unit", "line", "--language", "none", sample_line)
     assert read.stdout.strip() == alone.text
@@ -253,6 +258,20 @@ def test_the_command_writes_a_bundle_that_reading_uses(tmp_path, sample_line):
     wrong = call("read", "--language", "detector", sample_line)
     assert wrong.exit_code == 2
     assert "language-model" in wrong.stderr
+
+
+def test_a_bundle_of_lines_names_its_language_model(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT, encoding="utf-8")
+    assert call("language-model", text, "--output", tmp_path / "lm", "--order", "3", "--no-measure").exit_code == 0
+    shutil.copytree(SHIPPED / "lines", tmp_path / "lines")
+    path = tmp_path / "lines" / "bundle.json"
+    data = json.loads(path.read_text())
+    data["settings"]["language"] = str(tmp_path / "lm")
+    path.write_text(json.dumps(data))
+    assert TextRecognizer(tmp_path / "lines").line_reader.language.order == 3
+    assert TextRecognizer(tmp_path / "lines", language=None).line_reader.language is None
+    assert TextRecognizer().line_reader.language.bundle.name == "language"
 
 
 def test_a_damaged_description_is_named(tmp_path):

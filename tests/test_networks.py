@@ -8,8 +8,8 @@ from text_recognizer.learning import networks
 from text_recognizer.learning.data.batches import LineBatch
 from text_recognizer.learning.data.lines import LineLabel
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
-from text_recognizer.learning.training.export import check_parity, to_onnx
 from text_recognizer.learning.training.lines import ctc_loss
+from text_recognizer.learning.training.onnx_model import check_parity, to_onnx
 
 SMALL = {
     "crnn": {"classes": 12, "stem": 8, "channels": [8, 12, 16], "blocks": [1, 1, 1], "hidden": 24, "layers": 2},

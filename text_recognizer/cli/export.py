@@ -21,10 +21,13 @@ def export(
     output: Annotated[Path, typer.Option(help="Folder of the bundle to write.")],
     version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
     measure: Annotated[bool, typer.Option(help="Measure the bundle on val and write the scores into it.")] = True,
+    language: Annotated[
+        str, typer.Option(help="Language model that lines are to be read with: a shipped name or a folder.")
+    ] = "language",
 ) -> None:
     """Write a model bundle (model.onnx, bundle.json, README.md) from the last checkpoint of a run, or of several."""
     with explained():
         from text_recognizer.learning.training.export import export_run
 
-        folder = export_run(runs[0], output, version, measure, runs[1:])
+        folder = export_run(runs[0], output, version, measure, runs[1:], language)
     typer.echo(f"wrote {folder}")

@@ -28,12 +28,15 @@ def language_model(
     ] = 0.5,
     bonus: Annotated[float, typer.Option(min=0, help="Factor for every character: more is for longer texts.")] = 4.0,
     version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
-    measure: Annotated[bool, typer.Option(help="Measure it on val with the shipped line recogniser.")] = True,
+    measure: Annotated[bool, typer.Option(help="Measure it on val with a line recogniser.")] = True,
+    model: Annotated[
+        str, typer.Option(help="The line recogniser it is measured with: a shipped name or a folder.")
+    ] = "lines",
 ) -> None:
     """Learn a language from text; use it with `read --language FOLDER`."""
     with explained():
         from text_recognizer.learning.training.language_model import LanguageChoice, write_language_model
 
         choice = LanguageChoice(texts or [], source or [], vocabulary or [], order, gain, weight, bonus)
-        folder = write_language_model(choice, output, version, measure)
+        folder = write_language_model(choice, output, version, model if measure else None)
     typer.echo(f"wrote {folder}")

@@ -48,8 +48,8 @@ def read(
     ] = None,
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
     language: Annotated[
-        str, typer.Option(help="Language model for lines: a shipped name, a folder, or none.")
-    ] = "language",
+        str, typer.Option(help="Language model for lines: a shipped name, a folder, none, or auto: the model's own.")
+    ] = "auto",
 ) -> None:
     """Read images of handwriting. A file that cannot be read is named on stderr; the others still are read."""
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what cannot be read is an error of ours
@@ -93,7 +93,7 @@ def _read_one(recognizer: TextRecognizer, path: Path, unit: Unit) -> Page | None
             models = {"characters": recognizer.character_reader.bundle.identity}
         else:
             line = recognizer.read_lines([image])[0]
-            models = {"lines": recognizer.line_reader.bundle.identity}
+            models = recognizer.line_models()
         return Page((line,) if line.text else (), image.shape[1], image.shape[0], str(path), models)
     except ImageError as error:
         complain(error)

@@ -118,6 +118,7 @@ class AttentionLineRecognizer:
     def __init__(self, bundle: str | os.PathLike[str], threads: int | None = None) -> None:
         self.bundle = load_bundle(bundle, "attention-lines", NORMALIZATION_VERSION)
         self.reader = AttentionReader(self.bundle, threads)
+        self.language = None  # beside the decoder, which knows one itself
         self.alphabet = self.reader.tokens.alphabet
         try:
             self.geometry = LineGeometry(**self.bundle.settings["geometry"])
@@ -129,8 +130,10 @@ class AttentionLineRecognizer:
         crops: Sequence[NDArray[np.uint8]],
         batch_size: int = 16,
         consecutive: bool = False,  # noqa: ARG002
+        use_language: bool = True,  # noqa: ARG002
     ) -> list[ReadLine]:
-        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given; consecutive ones, too, each alone."""
+        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given; consecutive ones, too, each alone, and
+        never with another language model than the decoder itself."""
         lines = [normalize_line_with_box(crop, self.geometry.height) for crop in crops]
         read = self.characters([line.image for line in lines], batch_size)
         return [self._line(line, characters) for line, characters in zip(lines, read, strict=True)]

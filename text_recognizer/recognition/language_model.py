@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet
-from text_recognizer.recognition.bundle import BundleError, load_bundle, verify
+from text_recognizer.recognition.bundle import Bundle, BundleError, load_bundle, verify
 from text_recognizer.recognition.word_list import WordList
 
 TASK = "language-model"
@@ -53,7 +53,8 @@ class CharacterLanguageModel:
     classes: the alphabet of the recogniser that asks, by default the model's own; numbers of characters are of it.
     Characters that the model does not know are as likely as rare ones.
     weight: what the logarithm of a probability counts in reading, against 1 for what the network sees. bonus: what each
-    character is multiplied with there, as a model prefers short texts. words: those that reading prefers.
+    character is multiplied with there, as a model prefers short texts. words: those that reading prefers. bundle: that
+    it was loaded from.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class CharacterLanguageModel:
         weight: float = 1.0,
         bonus: float = 1.0,
         classes: Alphabet | None = None,
+        bundle: Bundle | None = None,
     ) -> None:
-        self.alphabet, self.weight, self.bonus = alphabet, weight, bonus
+        self.alphabet, self.weight, self.bonus, self.bundle = alphabet, weight, bonus, bundle
         classes = classes or alphabet
         self.words = WordList(tables, classes)
         self._own = np.array([0, *(alphabet.encode(c)[0] if c in alphabet else 0 for c in classes.characters)])
@@ -204,7 +206,8 @@ def load_language_model(name_or_path: str | os.PathLike[str], classes: Alphabet)
         settings = bundle.settings
         weight, bonus = float(settings["weight"]), float(settings["bonus"])
         with np.load(path) as tables:
-            return CharacterLanguageModel(Alphabet(settings["alphabet"]), dict(tables), weight, bonus, classes)
+            alphabet = Alphabet(settings["alphabet"])
+            return CharacterLanguageModel(alphabet, dict(tables), weight, bonus, classes, bundle)
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         if isinstance(error, BundleError):
             raise

@@ -20,6 +20,8 @@ from text_recognizer.recognition.geometry import LineGeometry
 from text_recognizer.recognition.language_model import load_language_model
 
 NO_LANGUAGE = "none"  # where a name is asked for
+OWN_LANGUAGE = "auto"  # the language model that the bundle of the lines names
+_USUAL_LANGUAGE = "language"
 _SEARCHED = 64  # lines at once
 
 
@@ -45,17 +47,21 @@ class ReadLine:
 
 @dataclass(frozen=True)
 class DecodedLine:
-    """The characters of a line, in words, and the signs (W, S) of how sure each word is; see `confidence.py`."""
+    """The characters of a line, in words, and the signs (W, S) of how sure each word is; see `confidence.py`.
+
+    searched: whether a language model had a say.
+    """
 
     words: list[list[DecodedCharacter]]
     signs: NDArray[np.float64]
+    searched: bool = False
 
 
 class LineTextRecognizer:
     """Reads crops of single lines with a "lines" bundle, of one network or of several that read together.
 
-    language: a bundle of a language model, which then has a say in what is read; with None or "none" the likeliest
-    character of each frame is taken (greedy decoding).
+    language: a bundle of a language model, which then has a say in what is read; "auto": the one that the bundle names;
+    with None or "none" the likeliest character of each frame is taken (greedy decoding).
     """
 
     def __init__(
@@ -71,22 +77,34 @@ class LineTextRecognizer:
             self.geometry = LineGeometry(**settings["geometry"])
             self.temperature = float(settings.get("temperature", 1.0))
             calibrations = {name: Calibration(**weights) for name, weights in settings.get("calibration", {}).items()}
+            own_language = str(settings.get("language", _USUAL_LANGUAGE))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{self.bundle.folder / 'bundle.json'} lacks settings for lines: {error!r}") from error
         silent = language is None or language == NO_LANGUAGE
-        self.language = None if silent else load_language_model(language, self.alphabet)  # type: ignore[arg-type]
-        self._calibration = calibrations.get("greedy" if self.language is None else "language", Calibration())
+        chosen = own_language if language == OWN_LANGUAGE else language
+        self.language = None if silent else load_language_model(chosen, self.alphabet)  # type: ignore[arg-type]
+        self._calibrations = {
+            searched: calibrations.get(name, Calibration())
+            for searched, name in ((False, "greedy"), (True, "language"))
+        }
         self._space = self.alphabet.encode(" ")[0] if " " in self.alphabet else 0
         self.session = open_session(self.bundle, threads)
 
     def read(
-        self, crops: Sequence[NDArray[np.uint8]], batch_size: int = 16, consecutive: bool = False
+        self,
+        crops: Sequence[NDArray[np.uint8]],
+        batch_size: int = 16,
+        consecutive: bool = False,
+        use_language: bool = True,
     ) -> list[ReadLine]:
-        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given. consecutive: each goes on with the text
-        of the one before, as on a page."""
+        """Read line crops, each uint8 (H, W) or (H, W, 3), in the order given.
+
+        consecutive: each goes on with the text of the one before, as on a page. use_language: whether the language
+        model, if there is one, has its say.
+        """
         lines = [normalize_line_with_box(crop, self.geometry.height) for crop in crops]
         logits = self.logits([line.image for line in lines], batch_size)
-        found = self.decode(logits, consecutive)
+        found = self.decode(logits, consecutive, use_language)
         return [self._line(line, decoded) for line, decoded in zip(lines, found, strict=True)]
 
     def logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
@@ -108,12 +126,15 @@ class LineTextRecognizer:
         outputs = self.session.run(self.geometry.batch(images, width))
         return [output[: self.geometry.frames(image.shape[1])] for image, output in zip(images, outputs, strict=True)]
 
-    def decode(self, logits: Sequence[NDArray[np.float32]], consecutive: bool = False) -> list[DecodedLine]:
-        """The characters that CTC logits (T, K) of lines say, and the language model, if there is one. consecutive: as
-        in `read`; what was before is known as the network alone reads it, so that all lines are searched at once."""
+    def decode(
+        self, logits: Sequence[NDArray[np.float32]], consecutive: bool = False, use_language: bool = True
+    ) -> list[DecodedLine]:
+        """The characters that CTC logits (T, K) of lines say, and the language model, if there is one. consecutive,
+        use_language: as in `read`; what was before is known as the network alone reads it, so that all lines are
+        searched at once."""
         probabilities = [softmax(scores, self.temperature) for scores in logits]
         alone = [greedy(rows) for rows in probabilities]
-        if self.language is None or not probabilities:
+        if self.language is None or not use_language or not probabilities:
             read = [self._words(characters) for characters in alone]
             return [DecodedLine(words, character_signs(words)) for words in read]
         before = [" "] * len(probabilities)
@@ -127,7 +148,7 @@ class LineTextRecognizer:
         for rows, characters, candidates in zip(probabilities, alone, found, strict=True):
             words = self._words(placed(rows, candidates[0].numbers))
             signs = search_signs(words, characters, candidates, self.language.words, self._space)
-            lines.append(DecodedLine(words, signs))
+            lines.append(DecodedLine(words, signs, searched=True))
         return lines
 
     def _before_the_next(self, characters: Sequence[DecodedCharacter]) -> str:
@@ -141,7 +162,7 @@ class LineTextRecognizer:
 
     def confidences(self, decoded: DecodedLine) -> list[float]:
         """How sure each word of a line is, calibrated where the bundle says how."""
-        return self._calibration(decoded.signs).tolist()
+        return self._calibrations[decoded.searched](decoded.signs).tolist()
 
     def _line(self, line: NormalizedLine, decoded: DecodedLine) -> ReadLine:
         if not line.image.any():

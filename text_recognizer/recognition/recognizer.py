@@ -12,11 +12,11 @@ from text_recognizer.images import ImageSource, LineStrip, open_image, to_gray
 from text_recognizer.images.open import MAX_PIXELS
 from text_recognizer.page import Line, Page, Polygon, Word
 from text_recognizer.recognition.attention import AttentionLineRecognizer
-from text_recognizer.recognition.bundle import bundle_task
+from text_recognizer.recognition.bundle import Bundle, bundle_task
 from text_recognizer.recognition.characters import CharacterRecognizer, ReadCharacter
 from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.layout import DetectedLine
-from text_recognizer.recognition.lines import LineTextRecognizer, ReadLine
+from text_recognizer.recognition.lines import OWN_LANGUAGE, LineTextRecognizer, ReadLine
 from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
 
 _Points = NDArray[np.float64]
@@ -27,7 +27,8 @@ class TextRecognizer:
 
     lines, detector, characters, paragraphs: name of a shipped bundle or path of another; lines may also be a
     `LineTextRecognizer`, or name a bundle that reads lines by attention.
-    language: likewise, of a language model that has a say in reading lines; None for none.
+    language: likewise, of a language model that has a say in reading lines; "auto": the one that belongs to the bundle
+    of the lines; None for none.
     threads: of the networks, by default one a core. max_pixels: larger images are refused before they are decoded.
 
     >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP
@@ -42,7 +43,7 @@ class TextRecognizer:
         max_pixels: int = MAX_PIXELS,
         characters: str | os.PathLike[str] = "characters",
         paragraphs: str | os.PathLike[str] = "paragraphs",
-        language: str | os.PathLike[str] | None = "language",
+        language: str | os.PathLike[str] | None = OWN_LANGUAGE,
     ) -> None:
         self.line_reader = (
             lines if isinstance(lines, LineTextRecognizer) else open_line_reader(lines, threads, language)
@@ -76,16 +77,18 @@ class TextRecognizer:
             self._paragraph_reader = ParagraphTextRecognizer(self._paragraphs_name, self.detector, self._threads)
         return self._paragraph_reader
 
-    def read(self, source: ImageSource) -> Page:
+    def read(self, source: ImageSource, use_language: bool = True) -> Page:
         """Read a page.
 
-        source: a path, the bytes of a file, a PIL image, or an array as `images.open_image` takes it.
+        source: a path, the bytes of a file, a PIL image, or an array as `images.open_image` takes it. use_language:
+        whether the language model has its say.
         Raises ImageError (a ValueError) where the image cannot be read. A blank page has no lines.
         """
         image = to_gray(open_image(source, self.max_pixels))  # as in training: lines are cut from gray pages
         found = self.detector.detect(image)
         strips = [LineStrip(line.baseline, line.polygon) for line in found]
-        readings = self.line_reader.read([strip.cut(image) for strip in strips], consecutive=True)
+        crops = [strip.cut(image) for strip in strips]
+        readings = self.line_reader.read(crops, consecutive=True, use_language=use_language)
         lines = (
             _page_line(reading, detected, strip)
             for reading, detected, strip in zip(readings, found, strips, strict=True)
@@ -96,15 +99,25 @@ class TextRecognizer:
             image.shape[1],
             image.shape[0],
             name,
-            {"detector": self.detector.bundle.identity, "lines": self.line_reader.bundle.identity},
+            {"detector": self.detector.bundle.identity} | self.line_models(use_language),
         )
 
-    def read_lines(self, sources: Sequence[ImageSource]) -> list[Line]:
-        """Read images that hold one line each; polygons are in pixels of each image."""
+    def read_lines(self, sources: Sequence[ImageSource], use_language: bool = True) -> list[Line]:
+        """Read images that hold one line each; polygons are in pixels of each image. use_language: as in `read`."""
         images = [open_image(source, self.max_pixels) for source in sources]
-        return [
-            _crop_line(reading, image) for reading, image in zip(self.line_reader.read(images), images, strict=True)
-        ]
+        readings = self.line_reader.read(images, use_language=use_language)
+        return [_crop_line(reading, image) for reading, image in zip(readings, images, strict=True)]
+
+    def line_bundles(self, use_language: bool = True) -> dict[str, Bundle]:
+        """The bundles that read lines: of the network, and of the language model where there is one."""
+        language = self.line_reader.language if use_language else None
+        if language is None or language.bundle is None:
+            return {"lines": self.line_reader.bundle}
+        return {"lines": self.line_reader.bundle, "language": language.bundle}
+
+    def line_models(self, use_language: bool = True) -> dict[str, str]:
+        """Their identities, for `Page.models`."""
+        return {name: bundle.identity for name, bundle in self.line_bundles(use_language).items()}
 
     def read_paragraph(self, source: ImageSource) -> Page:
         """Read an image that holds one paragraph, as a whole: by attention, no line is cut out."""

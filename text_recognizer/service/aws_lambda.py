@@ -5,7 +5,7 @@ The models are loaded when this module is imported, which is the initialisation 
     TEXT_RECOGNIZER_IMAGE_URL   off (the default), public or any: whether images are fetched, `fetching.UrlPolicy`
     TEXT_RECOGNIZER_MODEL       line recogniser: a shipped name or the folder of a bundle
     TEXT_RECOGNIZER_DETECTOR    line detector: the same
-    TEXT_RECOGNIZER_LANGUAGE    language model: the same, or none
+    TEXT_RECOGNIZER_LANGUAGE    language model: the same, none, or auto (the one of the line recogniser)
     TEXT_RECOGNIZER_MAX_PIXELS  larger images are refused before they are decoded
 """
 
@@ -34,7 +34,7 @@ def _load() -> TextRecognizer:
     recognizer = TextRecognizer(
         lines=os.environ.get("TEXT_RECOGNIZER_MODEL", "lines"),
         detector=os.environ.get("TEXT_RECOGNIZER_DETECTOR", "detector"),
-        language=os.environ.get("TEXT_RECOGNIZER_LANGUAGE", "language"),
+        language=os.environ.get("TEXT_RECOGNIZER_LANGUAGE", "auto"),
         max_pixels=int(os.environ.get("TEXT_RECOGNIZER_MAX_PIXELS", "40000000")),
     )
     _ = recognizer.detector  # now, not in the first request

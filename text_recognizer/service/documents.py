@@ -93,7 +93,7 @@ class DocumentReader:
         finally:
             await _close(document)
         stored = await self._keep(found)
-        return await run_in_threadpool(found.to_dict, self.service.models, stored)
+        return await run_in_threadpool(found.to_dict, self.service.models_of(options.language_model), stored)
 
     async def stream(self, sources: list[Source], options: Options, owner: str | None) -> AsyncGenerator[Event]:
         """Read documents, in order: an event for each that is opened, each page, each failure, and the end."""
@@ -137,7 +137,7 @@ class DocumentReader:
         finally:
             await _close(document)
         stored = len(found.pages) > errors and await self._keep(found)
-        yield {"event": "done", "stored": stored, "model": self.service.models} | common
+        yield {"event": "done", "stored": stored, "model": self.service.models_of(options.language_model)} | common
 
     async def _pages(self, document: Document, options: Options, patient: bool) -> AsyncGenerator[ReadPage | Exception]:
         """The pages in order, or why one has not been read, the next few in hand already.
@@ -164,7 +164,7 @@ class DocumentReader:
         end = loop.time() + (_PATIENCE if patient else 0.0)
         while True:
             try:
-                future = self.service.submit(open_page, options.unit)
+                future = self.service.submit(open_page, options.unit, options.language_model)
                 break
             except Busy:
                 if loop.time() >= end:
@@ -181,9 +181,8 @@ class DocumentReader:
             return False
         pages = tuple(StoredPage(page.page, page.encoded) for page in found.pages)
         milliseconds = sum(page.milliseconds for page in found.pages)
-        reading = StoredReading(
-            found.id, pages, found.options.unit, self.service.models, milliseconds, found.options.consent, found.owner
-        )
+        options, models = found.options, self.service.models_of(found.options.language_model)
+        reading = StoredReading(found.id, pages, options.unit, models, milliseconds, options.consent, found.owner)
         try:
             await run_in_threadpool(self.store.save_reading, reading)
         except (FeedbackUnavailable, ValueError) as error:  # the database is away, or refuses a value

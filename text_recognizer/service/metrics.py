@@ -26,7 +26,9 @@ BATCH_LINES = Histogram(
 QUEUE_PAGES = Gauge("text_recognizer_queue_pages", "Pages waiting or being read", multiprocess_mode="livesum")
 REFUSED = Counter("text_recognizer_refused", "Requests refused", ["reason"])
 CORRECTIONS = Counter("text_recognizer_corrections", "Corrected or confirmed lines kept")
-MODEL = Gauge("text_recognizer_model_info", "The models in use", ["detector", "lines"], multiprocess_mode="liveall")
+MODEL = Gauge(
+    "text_recognizer_model_info", "The models in use", ["detector", "lines", "language"], multiprocess_mode="liveall"
+)
 
 
 def exposition() -> tuple[bytes, str]:

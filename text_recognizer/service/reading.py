@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from text_recognizer.page import Page
 from text_recognizer.recognition.bundle import available_cores
+from text_recognizer.recognition.lines import OWN_LANGUAGE
 from text_recognizer.recognition.recognizer import TextRecognizer
 from text_recognizer.service import metrics
 from text_recognizer.service.batching import BatchingLineReader
+from text_recognizer.service.results import read_line
 
 Unit = Literal["page", "line"]
 OpenPage = Callable[[], NDArray[np.uint8]]
@@ -56,23 +58,24 @@ class ReadingService:
         threads: int = 0,
         batch_lines: int = 16,
         batch_seconds: float = 0.005,
-        language: str | None = "language",
+        language: str | None = OWN_LANGUAGE,
     ) -> None:
         threads = threads or available_cores()
         self._line_reader = BatchingLineReader(lines, threads, batch_lines, batch_seconds, language=language)
         self._recognizer = TextRecognizer(self._line_reader, detector, threads)
-        self.models = {
-            "detector": self._recognizer.detector.bundle.identity,
-            "lines": self._line_reader.bundle.identity,
-        }
-        self.bundles = [self._recognizer.detector.bundle, self._line_reader.bundle]
+        self.models = self.models_of(use_language=True)
+        self.bundles = [self._recognizer.detector.bundle, *self._recognizer.line_bundles().values()]
         self._readers = readers or available_cores()
         self._pool = ThreadPoolExecutor(self._readers, "reader")
         self._limit, self._taken = queue_pages, 0
         self._lock = threading.Lock()
         self._page_seconds = 0.5  # running mean, for honest advice on when to come back
         self._closed = False
-        metrics.MODEL.labels(**self.models).set(1)
+        metrics.MODEL.labels(**({"language": "none"} | self.models)).set(1)
+
+    def models_of(self, use_language: bool) -> dict[str, str]:
+        """Identities of the models that read, with the language model or without it."""
+        return {"detector": self._recognizer.detector.bundle.identity} | self._recognizer.line_models(use_language)
 
     @property
     def in_hand(self) -> int:
@@ -89,11 +92,12 @@ class ReadingService:
         if self._taken >= self._limit:
             raise self._busy()
 
-    def submit(self, open_page: OpenPage, unit: Unit = "page") -> Future[Reading]:
+    def submit(self, open_page: OpenPage, unit: Unit = "page", use_language: bool = True) -> Future[Reading]:
         """Ask for a page to be read: its image is opened in the reading thread, when its turn comes.
 
-        open_page: gives uint8 (H, W) or (H, W, 3); what it raises is what the future raises. Raises `Busy`
-        where the queue is full, and RuntimeError after `close`.
+        open_page: gives uint8 (H, W) or (H, W, 3); what it raises is what the future raises. use_language: whether the
+        language model, if there is one, has its say. Raises `Busy` where the queue is full, and RuntimeError after
+        `close`.
         """
         with self._lock:
             if self._closed:
@@ -102,7 +106,7 @@ class ReadingService:
                 raise self._busy()
             self._taken += 1
             metrics.QUEUE_PAGES.set(self._taken)
-            future = self._pool.submit(self._read, open_page, unit)
+            future = self._pool.submit(self._read, open_page, unit, use_language)
         future.add_done_callback(self._done)
         return future
 
@@ -121,11 +125,14 @@ class ReadingService:
             self._taken -= 1
             metrics.QUEUE_PAGES.set(self._taken)
 
-    def _read(self, open_page: OpenPage, unit: Unit) -> Reading:
+    def _read(self, open_page: OpenPage, unit: Unit, use_language: bool) -> Reading:
         start = time.perf_counter()
         with self._line_reader.page_on_its_way():
             pixels = open_page()
-            page = self._read_line(pixels) if unit == "line" else self._recognizer.read(pixels)
+            if unit == "line":
+                page = read_line(self._recognizer, pixels, use_language)
+            else:
+                page = self._recognizer.read(pixels, use_language)
         seconds = time.perf_counter() - start
         self._page_seconds += 0.1 * (seconds - self._page_seconds)
         metrics.PAGES.labels(unit).inc()
@@ -133,8 +140,3 @@ class ReadingService:
         metrics.PAGE_SECONDS.observe(seconds)
         metrics.CONFIDENCE.observe(page.confidence)
         return Reading(page, pixels, 1000 * seconds)
-
-    def _read_line(self, pixels: NDArray[np.uint8]) -> Page:
-        line = self._recognizer.read_lines([pixels])[0]
-        models = {"lines": self.models["lines"]}
-        return Page((line,) if line.text else (), pixels.shape[1], pixels.shape[0], None, models)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from text_recognizer.page import Page
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from text_recognizer import TextRecognizer
 
 PROBLEM_TYPE = "application/problem+json"
@@ -26,9 +29,13 @@ def read_unit(recognizer: TextRecognizer, image: bytes, unit: Unit = "page") -> 
         return recognizer.read(image)
     from text_recognizer.images import open_image
 
-    pixels = open_image(image, recognizer.max_pixels)
-    line = recognizer.read_lines([pixels])[0]
-    models = {"lines": recognizer.line_reader.bundle.identity}
+    return read_line(recognizer, open_image(image, recognizer.max_pixels))
+
+
+def read_line(recognizer: TextRecognizer, pixels: NDArray[np.uint8], use_language: bool = True) -> Page:
+    """Read uint8 (H, W) or (H, W, 3) that holds one line: a page of one line, or of none where it is blank."""
+    line = recognizer.read_lines([pixels], use_language)[0]
+    models = recognizer.line_models(use_language)
     return Page((line,) if line.text else (), pixels.shape[1], pixels.shape[0], None, models)
 
 

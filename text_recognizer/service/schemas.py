@@ -36,7 +36,7 @@ EXAMPLE_PAGE: dict[str, Any] = {
     "width": 1240,
     "height": 1754,
     "source": None,
-    "models": {"detector": "detector 1", "lines": "lines 1"},
+    "models": {"detector": "detector 1", "lines": "lines 2", "language": "language 2"},
     "lines": [_EXAMPLE_LINE],
 }
 
@@ -46,16 +46,10 @@ class Options(BaseModel):
 
     unit: Literal["page", "line"] = Field("page", description="Whether an image holds a page or one cropped line")
     format: FormatName = Field("json", description="json: the object described here; others: the text in that format")
-    language_model: bool = Field(False, description="Whether a language model helps; the shipped models have none")
+    language_model: bool = Field(True, description="Whether the language model, if the server has one, has its say")
     store: bool = Field(False, description="Keep reading and image on the server, so that it can be corrected")
     consent: bool = Field(False, description="What is kept may be used for training")
     pictures: bool = Field(False, description="Send pictures of pages that browsers do not show: of PDF and TIFF")
-
-    @model_validator(mode="after")
-    def _possible(self) -> Options:
-        if self.language_model:
-            raise ValueError("the models in use have no language model: leave language_model out")
-        return self
 
 
 class PredictRequest(Options):
@@ -109,7 +103,7 @@ class Prediction(BaseModel):
                     "conf": 0.93,
                     "page": EXAMPLE_PAGE,
                     "id": "0b9f4d3c9f0e4a0f8a5c6a7a5a4a3a2a",
-                    "model": {"detector": "detector 1", "lines": "lines 1"},
+                    "model": {"detector": "detector 1", "lines": "lines 2", "language": "language 2"},
                     "milliseconds": 412.0,
                     "stored": False,
                 }

@@ -37,7 +37,7 @@ BODIES = {
     "an unknown field": (b'{"image": "aGk=", "imgae": 1}', 422),
     "an unknown unit": (b'{"image": "aGk=", "unit": "book"}', 422),
     "an unknown format": (b'{"image": "aGk=", "format": "../../etc/passwd"}', 422),
-    "a language model": (b'{"image": "aGk=", "language_model": true}', 422),
+    "a language model by name": (b'{"image": "aGk=", "language_model": "greek"}', 422),
     "half a character": (b'{"image": "\\ud800"}', 422),
     "half a character as a name": (b'{"\\ud800": 1}', 422),
     "wrong types": (b'{"image": {"a": 1}, "unit": [], "store": "perhaps"}', 422),

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from service.http.conftest import Close, assert_problem, close
 from service.http.files import encoded, stack
+from text_recognizer import TextRecognizer
 from text_recognizer.images import open_document
 from text_recognizer.page import Page
 
@@ -36,10 +37,16 @@ def test_a_page_is_read_as_text_recognizer_reads_it(server, page_png, read_direc
     assert answer["pred"] == read_directly.text
     assert WORDS in answer["pred"]
     assert answer["conf"] == pytest.approx(read_directly.confidence, abs=0.002)
-    assert set(answer["model"]) == {"detector", "lines"}
+    assert set(answer["model"]) == {"detector", "lines", "language"}
     assert answer["milliseconds"] > 0
     assert answer["stored"] is False
     assert len(answer["id"]) == 32
+
+
+def test_the_language_model_can_be_left_out(server, page_png):
+    answer = server.predict(page_png, language_model="false").json()
+    assert answer["page"] == close(TextRecognizer(language=None).read(page_png))
+    assert set(answer["model"]) == set(answer["page"]["models"]) == {"detector", "lines"}
 
 
 def test_all_ways_to_send_an_image_give_the_same(server, page_png, read_directly):
@@ -92,7 +99,7 @@ def test_a_cropped_line_is_read_as_one(server, line_png, recognizer):
     line = recognizer.read_lines([line_png])[0]
     assert [found["text"] for found in answer["page"]["lines"]] == [line.text]
     assert answer["page"]["lines"][0] == Close(line.to_dict())
-    assert set(answer["page"]["models"]) == {"lines"}
+    assert set(answer["page"]["models"]) == {"lines", "language"}
 
 
 def test_text_alone_is_answered_as_text(server, page_png, read_directly):
@@ -173,7 +180,7 @@ def test_a_page_that_was_corrected_can_be_written_in_every_format(server, read_d
 
 def test_models_are_described_with_their_scores(server):
     models = {model["task"]: model for model in server.client.get("/v1/models").json()["models"]}
-    assert set(models) == {"detector", "lines"}
+    assert set(models) == {"detector", "lines", "language-model"}
     for model in models.values():
         assert len(model["sha256"]) == 64
         assert model["scores"]

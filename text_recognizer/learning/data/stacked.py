@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from text_recognizer.images import normalize_line
 from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.lines import LineDataset, LineLabel
-from text_recognizer.learning.data.locations import cache_dir, data_dir
+from text_recognizer.learning.data.locations import cache_dir
 from text_recognizer.learning.data.paragraphs import PAGE_WIDTH, ParagraphDataset, ParagraphLabel, cached_paragraphs
-from text_recognizer.learning.data.synthetic import SYNTHETIC_VERSION, SyntheticLines
+from text_recognizer.learning.data.synthetic import SYNTHETIC_VERSION, SyntheticLines, drawn_from
 
 #: Changes with the pictures; prepared ones are made again.
 STACK_VERSION = 1
@@ -142,5 +142,5 @@ def synthetic_paragraphs(seed: int = 1, count: int = 1000) -> ParagraphDataset:
     """`count` paragraphs set in fonts, cached."""
     generator = StackedSynthetic(seed)
     fonts = [face.path.name for face in generator.lines.handwriting + generator.lines.printed]
-    key = f"stacked-synthetic-{seed}-{count}-{fingerprint(STACK_VERSION, SYNTHETIC_VERSION, fonts, data_dir())}"
+    key = f"stacked-synthetic-{seed}-{count}-{fingerprint(STACK_VERSION, SYNTHETIC_VERSION, fonts, *drawn_from())}"
     return cached_paragraphs(cache_dir(), key, generator.paragraphs(count), count)

@@ -226,12 +226,17 @@ class SyntheticLines:
             yield normalize_line(picture), label
 
 
+def drawn_from() -> tuple[Path, Path]:
+    """The folders of texts and fonts, for keys of prepared data."""
+    return data_dir() / "text", data_dir() / "fonts"
+
+
 def synthetic_lines(
     seed: int, count: int, printed_share: float = 0.25, extra: tuple[str, ...] = (), without: tuple[str, ...] = ()
 ) -> LineDataset:
     """`count` normalised synthetic lines, cached."""
     generator = SyntheticLines(seed, printed_share, extra, without)
     fonts = [face.path.name for face in generator.handwriting + generator.printed]
-    made_of = SYNTHETIC_VERSION, printed_share, extra, fonts, data_dir(), *without
+    made_of = SYNTHETIC_VERSION, printed_share, extra, fonts, *drawn_from(), *without
     key = f"synthetic-{seed}-{count}-{fingerprint(*made_of)}"
     return cached_lines(cache_dir(), key, generator.normalized(count), count)

@@ -5,8 +5,8 @@ Expected calibration error: Guo et al., "On Calibration of Modern Neural Network
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,8 @@ from rapidfuzz.distance import Levenshtein
 from scipy.optimize import minimize
 
 from text_recognizer.learning.data.lines import LineDataset
-from text_recognizer.learning.data.sources import LineSource, line_dataset
 from text_recognizer.recognition.confidence import Calibration
-from text_recognizer.recognition.lines import LineTextRecognizer
+from text_recognizer.recognition.lines import DecodedLine, LineTextRecognizer
 
 _BINS = 15
 _REVIEWED = 0.1  # share of the words that somebody looks at again
@@ -38,10 +37,9 @@ class WordOutcomes:
         return WordOutcomes(self.signs[which], self.right[which], self.hand[which])
 
 
-def word_outcomes(recognizer: LineTextRecognizer, dataset: LineDataset) -> WordOutcomes:
-    """Read a dataset of lines; a word is right where the alignment with the true words finds it whole."""
+def word_outcomes(recognizer: LineTextRecognizer, dataset: LineDataset, lines: Sequence[DecodedLine]) -> WordOutcomes:
+    """Outcomes of a dataset's decoded lines; a word is right where the alignment with the true words finds it whole."""
     hands = {name: number for number, name in enumerate(dict.fromkeys(label.writer for label in dataset.labels))}
-    lines = recognizer.decode(recognizer.logits([dataset[index][0] for index in range(len(dataset))]))
     right: list[bool] = []
     hand: list[int] = []
     for label, line in zip(dataset.labels, lines, strict=True):
@@ -101,14 +99,12 @@ def held_out_confidences(words: WordOutcomes) -> NDArray[np.float64]:
 
 
 def calibrate(
-    bundle: Path, language: str | Path | None, sets: tuple[str, ...]
+    found: Mapping[str, WordOutcomes],
 ) -> tuple[Calibration, dict[str, dict[str, float]], dict[str, Image.Image]]:
-    """The calibration of a line bundle's word confidence on several sets, its scores and its diagrams, by set.
+    """The calibration of word confidence that suits the outcomes of several sets, its scores and diagrams, by set.
 
     The scores are held out: of each hand with weights that were fitted to others.
     """
-    recognizer = LineTextRecognizer(bundle, language=language)
-    found = {name: word_outcomes(recognizer, line_dataset(LineSource(name))) for name in sets}
     first = np.cumsum([0, *(words.hand.max(initial=-1) + 1 for words in found.values())])
     together = WordOutcomes(
         np.concatenate([words.signs for words in found.values()]),

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from text_recognizer.learning.data.characters import CLASSES, CharacterSource, character_dataset
 from text_recognizer.learning.data.forms import traced_pages
-from text_recognizer.learning.data.lines import LineLabel
+from text_recognizer.learning.data.lines import LineDataset, LineLabel
 from text_recognizer.learning.data.sources import LineSource, line_dataset
 from text_recognizer.learning.evaluation.characters import (
     accuracies,
@@ -22,8 +22,8 @@ from text_recognizer.learning.evaluation.characters import (
     measure_characters,
     worst_confusions,
 )
-from text_recognizer.learning.evaluation.error_rates import ErrorRates
-from text_recognizer.learning.evaluation.lines import measure_lines, without
+from text_recognizer.learning.evaluation.error_rates import ErrorRates, error_rates
+from text_recognizer.learning.evaluation.lines import read_dataset, without
 from text_recognizer.learning.evaluation.pages import (
     PageScores,
     handwriting_block,
@@ -39,6 +39,8 @@ from text_recognizer.recognition.recognizer import TextRecognizer, open_line_rea
 
 #: The line sources that models are measured on.
 LINE_SETS = ("iam-val", "copiste-val")
+#: How lines were decoded.
+GREEDY, SEARCHED = "greedy", "with the language model"
 #: The line sources whose characters character models are measured on.
 CHARACTER_SETS = ("iam-val",)
 
@@ -64,15 +66,20 @@ def _rated(
 ) -> tuple[dict[str, ErrorRates], list[tuple[LineLabel, str]]]:
     """Error rates of a line source (Copiste's also without the notice), and its labels with their readings."""
     dataset = line_dataset(LineSource(name))
-    rates, texts = measure_lines(recognizer, dataset)
-    named = {name: rates}
+    texts = read_dataset(recognizer, dataset)
+    return _rates(name, dataset, texts), list(zip(dataset.labels, texts, strict=True))
+
+
+def _rates(name: str, dataset: LineDataset, texts: list[str]) -> dict[str, ErrorRates]:
+    """Error rates of readings of a line source, Copiste's also without the notice."""
+    named = {name: error_rates(texts, [label.text for label in dataset.labels])}
     if name.startswith("copiste"):
         named[f"{name} without the notice"] = without(dataset, texts, is_notice)
-    return named, list(zip(dataset.labels, texts, strict=True))
+    return named
 
 
 def _decoding(recognizer: LineTextRecognizer | AttentionLineRecognizer) -> str:
-    return "greedy" if getattr(recognizer, "language", None) is None else "with the language model"
+    return GREEDY if recognizer.language is None else SEARCHED
 
 
 def line_scores(
@@ -80,13 +87,21 @@ def line_scores(
 ) -> dict[str, dict[str, Any]]:
     """CER and WER of a line bundle on the val sets, alone or with a language model, in percent, for bundle.json."""
     recognizer = open_line_reader(bundle, language=language)
+    scores: dict[str, dict[str, Any]] = {}
+    for source in LINE_SETS:
+        scores |= _in_percent(_rated(recognizer, source)[0], _decoding(recognizer))
+    return scores
+
+
+def text_scores(name: str, dataset: LineDataset, texts: list[str], decoding: str) -> dict[str, dict[str, Any]]:
+    """The same of readings of one line source. decoding: `GREEDY` or `SEARCHED`."""
+    return _in_percent(_rates(name, dataset, texts), decoding)
+
+
+def _in_percent(rates: dict[str, ErrorRates], decoding: str) -> dict[str, dict[str, Any]]:
     return {
-        f"{name} ({rates.lines} lines), {_decoding(recognizer)}": {
-            "CER %": round(100 * rates.cer, 2),
-            "WER %": round(100 * rates.wer, 2),
-        }
-        for source in LINE_SETS
-        for name, rates in _rated(recognizer, source)[0].items()
+        f"{name} ({of.lines} lines), {decoding}": {"CER %": round(100 * of.cer, 2), "WER %": round(100 * of.wer, 2)}
+        for name, of in rates.items()
     }
 
 

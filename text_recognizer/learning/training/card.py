@@ -143,6 +143,8 @@ def _language_model(task: str, provenance: dict[str, Any]) -> tuple[str, str, st
     if languages := provenance.get("vocabularies"):
         training += f" With it goes a list of {provenance['words']:,} words ({', '.join(languages)})."
         names.append("wordfreq")
+    if with_lines := provenance.get("measured_with"):
+        training += f" Measured with the line recogniser {with_lines}."
     return _PURPOSE[task], training, _terms(names, "")
 
 

@@ -17,7 +17,7 @@ from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.forms import TRACE_VERSION, traced_pages
 from text_recognizer.learning.data.locations import cache_dir, data_dir
 from text_recognizer.learning.data.page_maps import MapExample, PageAugmentation, PageCrops, cached_pages
-from text_recognizer.learning.data.synthetic import SYNTHETIC_VERSION
+from text_recognizer.learning.data.synthetic import SYNTHETIC_VERSION, drawn_from
 from text_recognizer.learning.data.synthetic_pages import SyntheticPages
 from text_recognizer.learning.training.choices import NetworkChoice, Sample, one_thread
 from text_recognizer.learning.training.optimization import Optimization, optimizer_and_schedule
@@ -60,7 +60,7 @@ class DetectorDataModule(lightning.LightningDataModule):
         parts = [(cached_pages(cache_dir(), f"pages-{key}-train", real), False)]
         if data.synthetic:
             drawn = SyntheticPages(1).pages(data.synthetic)
-            key_drawn = f"pages-synthetic-1-{data.synthetic}-{fingerprint(SYNTHETIC_VERSION, data_dir())}"
+            key_drawn = f"pages-synthetic-1-{data.synthetic}-{fingerprint(SYNTHETIC_VERSION, *drawn_from())}"
             parts.append((cached_pages(cache_dir(), key_drawn, drawn), True))
         held_out = chain.from_iterable(traced_pages(name, "val") for name in data.pages)
         val = [(cached_pages(cache_dir(), f"pages-{key}-val", held_out), False)]

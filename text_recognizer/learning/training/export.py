@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import io
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
@@ -27,21 +23,28 @@ from text_recognizer.learning.training.class_prior import prior_shift, shift_log
 from text_recognizer.learning.training.export_attention import attention_settings, write_decoder
 from text_recognizer.learning.training.halves import halved
 from text_recognizer.learning.training.measure import measure_bundle
-from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
-from text_recognizer.recognition.decoding import softmax
+from text_recognizer.learning.training.onnx_model import check_halves, check_parity, to_onnx
+from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash, load_bundle
 from text_recognizer.recognition.geometry import LineGeometry
+from text_recognizer.recognition.language_model import TASK as LANGUAGE_TASK
 from text_recognizer.recognition.tokens import Tokens
 
-_PARITY = 1e-3  # largest difference that counts as the same
-_ROUNDING = 1e-3  # what half precision may change in the mean
 
-
-def export_run(run: Path, output: Path, version: str, measure: bool = True, others: Sequence[Path] = ()) -> Path:
+def export_run(
+    run: Path,
+    output: Path,
+    version: str,
+    measure: bool = True,
+    others: Sequence[Path] = (),
+    language: str = "language",
+) -> Path:
     """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
 
     run: the folder of a run, or its name. others: runs that began with the same weights; the mean of all is written
-    (Wortsman et al., "Model soups", ICML 2022). The bundle appears whole or not at all. Raises FileNotFoundError
-    for an unknown run and ValueError where the ONNX model does not agree with the network or runs have other networks.
+    (Wortsman et al., "Model soups", ICML 2022). language: the language model that lines are to be read with, a shipped
+    name or a folder. The bundle appears whole or not at all. Raises FileNotFoundError for an unknown run, BundleError
+    for an unknown language model and ValueError where the ONNX model does not agree with the network or runs have other
+    networks.
     """
     refuse_other_folders(output)
     experiment, state = _loaded(run)
@@ -57,6 +60,9 @@ def export_run(run: Path, output: Path, version: str, measure: bool = True, othe
     alphabet = Alphabet(experiment.pop("alphabet", CHARACTERS))
     normalization = experiment.pop("normalization", NORMALIZATION_VERSION)
     network, settings = _network(experiment, state, alphabet)
+    if experiment["task"] == "lines":
+        load_bundle(language, LANGUAGE_TASK, 0)
+        settings["language"] = language
     provenance = {
         "experiment": experiment,
         "steps": steps,
@@ -154,84 +160,3 @@ def write_bundle(
         "provenance": provenance,
     }
     write_description(folder, data)
-
-
-def to_onnx(network: nn.Module) -> bytes:
-    """The network as ONNX, batch, height and width free (of networks with a fixed input size only the batch).
-
-    The classic exporter is used: it writes bidirectional LSTMs as one operator each.
-    """
-    buffer = io.BytesIO()
-    size = _input_size(network)
-    free = {0: "batch"} if size else {0: "batch", 2: "height", 3: "width"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (torch.rand(2, 1, *(size or (64, 128))),),
-            buffer,  # type: ignore[arg-type]
-            dynamo=False,
-            input_names=["image"],
-            output_names=["output"],
-            dynamic_axes={"image": free, "output": {0: "batch"}},
-            opset_version=17,
-        )
-    return buffer.getvalue()
-
-
-def _input_size(network: nn.Module) -> tuple[int, int] | None:
-    """Height and width of the images of a network that takes one size only."""
-    return getattr(network, "input_size", None)
-
-
-def check_parity(network: nn.Module, model: bytes) -> float:
-    """Compare the ONNX model with the network at several batches and widths; the largest difference.
-
-    Of probabilities for logits, of core probabilities and of the logarithm of reaches for maps. Raises
-    ValueError where it is not small, or no number.
-    """
-    worst = max(float(found.max()) for found in _differences(network, model))
-    if not worst <= _PARITY:  # so that NaN fails too
-        raise ValueError(f"the ONNX model differs from the network by {worst:.4f}")
-    return worst
-
-
-def check_halves(network: nn.Module, model: bytes) -> float:
-    """The same for a model in half precision, whose mean differences are to be small; the largest of these.
-
-    Where a network wavers between two answers, as it does on noise, a single probability may move a good deal. What
-    the rounding costs in reading is in the scores, which are those of the rounded model.
-    """
-    worst = max(float(found.mean()) for found in _differences(network, model))
-    if not worst <= _ROUNDING:
-        raise ValueError(f"half precision changes the network's answers by {worst:.4f} in the mean")
-    return worst
-
-
-def _differences(network: nn.Module, model: bytes) -> list[NDArray[np.floating]]:
-    """What the ONNX model answers differently from the network, at several batches and widths."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    differences = []
-    for batch, width in ((1, 64), (2, 192), (5, 640), (1, 2048)):
-        size = _input_size(network) or (64, width)
-        images = torch.rand(batch, 1, *size, generator=torch.Generator().manual_seed(width))
-        with torch.inference_mode():
-            expected = _comparable(network(images).numpy())
-        found = _comparable(session.run(None, {name: images.numpy()})[0])
-        if expected.shape != found.shape:
-            raise ValueError(f"ONNX gives shape {found.shape} where the network gives {expected.shape}")
-        differences.append(np.abs(expected - found))
-    return differences
-
-
-def _comparable(outputs: NDArray[np.float32]) -> NDArray[np.floating]:
-    """Outputs on a scale on which a difference means the same everywhere."""
-    if outputs.ndim in (2, 3):
-        return softmax(outputs)
-    if outputs.ndim == 6:  # keys and values
-        return outputs
-    core = 1 / (1 + np.exp(-outputs[:, :1]))
-    return np.concatenate([core, np.log1p(outputs[:, 1:])], axis=1)

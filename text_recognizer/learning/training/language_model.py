@@ -12,17 +12,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.folders import whole_folder
+from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.data.sources import LineSource, line_dataset
 from text_recognizer.learning.evaluation.report import line_scores
 from text_recognizer.learning.training.card import write_description
 from text_recognizer.learning.training.export import refuse_other_folders
-from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
+from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash, load_bundle
 from text_recognizer.recognition.language_model import MODEL_FILE, TASK, CharacterLanguageModel, pack_probabilities
 from text_recognizer.recognition.word_list import pack_words
 
@@ -50,8 +52,10 @@ class LanguageChoice:
     bonus: float
 
 
-def write_language_model(choice: LanguageChoice, output: Path, version: str = "1", measure: bool = True) -> Path:
-    """Train a language model and write its bundle; measured with the shipped line recogniser on val.
+def write_language_model(
+    choice: LanguageChoice, output: Path, version: str = "1", measured_with: str | None = "lines"
+) -> Path:
+    """Train a language model and write its bundle, measured on val with a line recogniser, unless that is None.
 
     Raises ValueError where there is nothing to learn from or a vocabulary is unknown, and FileExistsError where the
     folder holds something else than a bundle; a bundle is replaced.
@@ -67,7 +71,7 @@ def write_language_model(choice: LanguageChoice, output: Path, version: str = "1
     tables |= pack_words(words)
     with whole_folder(output, replace=True) as folder:
         np.savez_compressed(folder / MODEL_FILE, **tables)  # type: ignore[arg-type]
-        data = {
+        data: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "name": output.name,
             "task": TASK,
@@ -86,8 +90,9 @@ def write_language_model(choice: LanguageChoice, output: Path, version: str = "1
             },
         }
         write_description(folder, data)
-        if measure:
-            data["scores"] = line_scores("lines") | line_scores("lines", folder)
+        if measured_with is not None:
+            data["scores"] = line_scores(measured_with) | line_scores(measured_with, folder)
+            data["provenance"]["measured_with"] = load_bundle(measured_with, "lines", NORMALIZATION_VERSION).identity
             write_description(folder, data)
     return output
 

@@ -17,32 +17,47 @@ def measure_bundle(folder: Path, task: str) -> None:
     from text_recognizer.learning.evaluation.report import character_scores, detector_scores, line_scores
 
     measures: dict[str, Callable[[Path], dict[str, Any]]] = {
-        "lines": line_scores,
         "attention-lines": line_scores,
         "paragraphs": paragraph_scores,
         "detector": detector_scores,
         "characters": character_scores,
     }
     data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    data["scores"] = measures[task](folder)
     if task == "lines":
-        data["settings"]["calibration"], scores = _calibrated(folder)
-        data["scores"] |= scores
+        data["scores"], data["settings"]["calibration"] = _measured_lines(folder)
+    else:
+        data["scores"] = measures[task](folder)
     write_description(folder, data)
 
 
-def _calibrated(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fit the confidence of words, alone and with the shipped language model, and draw how far it can be believed."""
+def _measured_lines(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Scores of a line bundle, alone and with its language model, and the weights that make its confidence of words
+    believable; a picture shows how far it can be believed."""
+    from text_recognizer.learning.data.sources import LineSource, line_dataset
     from text_recognizer.learning.evaluation import calibration
-    from text_recognizer.learning.evaluation.report import LINE_SETS
+    from text_recognizer.learning.evaluation.lines import decoded_texts
+    from text_recognizer.learning.evaluation.report import GREEDY, LINE_SETS, SEARCHED, text_scores
+    from text_recognizer.recognition.lines import OWN_LANGUAGE, LineTextRecognizer
 
+    recognizer = LineTextRecognizer(folder, language=OWN_LANGUAGE)
+    datasets = {name: line_dataset(LineSource(name)) for name in LINE_SETS}
+    logits = {
+        name: recognizer.logits([dataset[index][0] for index in range(len(dataset))])
+        for name, dataset in datasets.items()
+    }
+    errors: dict[str, Any] = {}
+    believed: dict[str, Any] = {}
     weights: dict[str, Any] = {}
-    scores: dict[str, Any] = {}
     pictures = []
-    for name, language, title in (("greedy", None, "greedy"), ("language", "language", "with the language model")):
-        fitted, found, drawn = calibration.calibrate(folder, language, LINE_SETS)
-        weights[name] = asdict(fitted)
-        scores |= {f"{words}, {title}": measures for words, measures in found.items()}
+    for kind, use_language, decoding in (("greedy", False, GREEDY), ("language", True, SEARCHED)):
+        outcomes = {}
+        for name, dataset in datasets.items():
+            lines = recognizer.decode(logits[name], use_language=use_language)
+            errors |= text_scores(name, dataset, decoded_texts(recognizer, lines), decoding)
+            outcomes[name] = calibration.word_outcomes(recognizer, dataset, lines)
+        fitted, found, drawn = calibration.calibrate(outcomes)
+        weights[kind] = asdict(fitted)
+        believed |= {f"{words}, {decoding}": measures for words, measures in found.items()}
         pictures += list(drawn.values())
     calibration.side_by_side(pictures).save(folder / RELIABILITY, optimize=True)
-    return weights, scores
+    return errors | believed, weights
