@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from text_recognizer.recognition.confidence import word_confidence
-from text_recognizer.recognition.decoding import greedy, softmax
+from text_recognizer.recognition.decoding import best_paths, greedy, softmax, viterbi
 from text_recognizer.recognition.geometry import LineGeometry
 
 
@@ -45,10 +47,24 @@ def test_a_word_is_as_sure_as_its_weakest_letters_allow():
     assert word_confidence([0.99] * 10) > 0.9
 
 
-@given(st.integers(1, 3000))
-def test_a_lines_input_depends_on_its_own_width_alone(width):
-    geometry = LineGeometry()
+@given(st.integers(1, 3000), st.sampled_from([1.0, 1.08, 0.9]))
+def test_a_lines_input_depends_on_its_own_width_alone(width, stretch):
+    geometry = LineGeometry(stretch=stretch)
     padded = geometry.padded_width(width)
     assert padded % geometry.bucket == 0
-    assert padded >= width + 2 * geometry.margin
+    assert padded >= geometry.stretched(width) + 2 * geometry.margin
     assert geometry.frames(width) * geometry.columns_per_frame <= padded
+
+
+def test_lines_are_placed_together_as_each_alone():
+    rng = np.random.default_rng(3)
+    scores = [np.log(rng.dirichlet(np.full(6, 0.4), frames)).astype(np.float32) for frames in (30, 12, 1, 22)]
+    labels = [[1, 1, 2, 5, 5, 3], [4, 2], [], [3, 1, 4, 1, 5]]
+    together = best_paths(scores, labels)
+    for rows, line, spans in zip(scores, labels, together, strict=True):
+        assert spans == viterbi(rows, line)
+        assert [start < end for start, end in spans] == [True] * len(line)
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
+    assert best_paths([], []) == []
+    with pytest.raises(ValueError, match="3 characters need 4 frames, there are 2"):
+        best_paths([scores[0], scores[1][:2]], [[1], [2, 2, 1]])

@@ -213,7 +213,7 @@ def test_language_decides_where_the_network_is_in_doubt_and_only_there():
             rows[frame, number] = 0.95
         rows[2, ALPHABET.encode("e")], rows[2, ALPHABET.encode("a")] = 1 - doubt, doubt
         rows /= rows.sum(1, keepdims=True)
-        return placed(rows, likeliest([rows], model, [" "])[0])
+        return placed([rows], [likeliest([rows], model, [" "])[0]])[0]
 
     assert ALPHABET.decode([c.number for c in read(0.998)]) == "tha c"
     found = read(0.6)

@@ -24,10 +24,13 @@ def export(
     language: Annotated[
         str, typer.Option(help="Language model that lines are to be read with: a shipped name or a folder.")
     ] = "language",
+    stretch: Annotated[
+        float, typer.Option(min=0.5, max=2, help="Make lines so much wider for reading; measure what suits a model.")
+    ] = 1.0,
 ) -> None:
     """Write a model bundle (model.onnx, bundle.json, README.md) from the last checkpoint of a run, or of several."""
     with explained():
         from text_recognizer.learning.training.export import export_run
 
-        folder = export_run(runs[0], output, version, measure, runs[1:], language)
+        folder = export_run(runs[0], output, version, measure, runs[1:], language, stretch)
     typer.echo(f"wrote {folder}")

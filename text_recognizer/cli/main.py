@@ -15,6 +15,7 @@ from text_recognizer.cli.export import export
 from text_recognizer.cli.feedback import app as feedback
 from text_recognizer.cli.language_model import language_model
 from text_recognizer.cli.leaderboard import leaderboard
+from text_recognizer.cli.quantize import quantize
 from text_recognizer.cli.read import read
 from text_recognizer.cli.serve import api_key, serve
 from text_recognizer.cli.sweep import sweep
@@ -34,6 +35,7 @@ app.command()(leaderboard)
 app.command()(diagnose)
 app.command()(export)
 app.command()(ensemble)
+app.command()(quantize)
 app.command()(language_model)
 app.command()(serve)
 app.command()(api_key)

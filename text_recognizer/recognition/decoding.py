@@ -45,59 +45,104 @@ def greedy(probabilities: NDArray[np.float32], blank: int = 0) -> list[DecodedCh
     return characters
 
 
-def placed(probabilities: NDArray[np.float32], numbers: Sequence[int], blank: int = 0) -> list[DecodedCharacter]:
-    """The characters of a text that was read otherwise than by `greedy`, where they most likely stand.
+def placed(
+    probabilities: Sequence[NDArray[np.float32]], numbers: Sequence[Sequence[int]], blank: int = 0
+) -> list[list[DecodedCharacter]]:
+    """The characters of texts that were read otherwise than by `greedy`, where they most likely stand.
 
-    probabilities: (T, K) as for `greedy`. numbers: of the characters. A character's probability is the highest that any
-    of its frames gave it.
+    probabilities: of each line (T, K) as for `greedy`. numbers: of its characters. A character's probability is the
+    highest that any of its frames gave it.
     """
-    best = greedy(probabilities, blank)
-    if [character.number for character in best] == list(numbers) or not numbers:
-        return best if numbers else []
-    spans = viterbi(np.log(np.maximum(probabilities, 1e-12)), numbers, blank)
-    return [
-        DecodedCharacter(number, start, end, float(probabilities[start:end, number].max()))
-        for number, (start, end) in zip(numbers, spans, strict=True)
-    ]
+    found = [greedy(rows, blank) for rows in probabilities]
+    other = [k for k, text in enumerate(numbers) if [character.number for character in found[k]] != list(text)]
+    paths = best_paths([_logarithms(probabilities[k]) for k in other], [numbers[k] for k in other], blank)
+    for k, spans in zip(other, paths, strict=True):
+        found[k] = [
+            DecodedCharacter(number, start, end, float(probabilities[k][start:end, number].max()))
+            for number, (start, end) in zip(numbers[k], spans, strict=True)
+        ]
+    return found
+
+
+def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.log(np.maximum(probabilities, 1e-12))
 
 
 def viterbi(
     scores: NDArray[np.float32], labels: Sequence[int] | NDArray[np.int64], blank: int = 0
 ) -> list[tuple[int, int]]:
-    """The frames [start, end) of each label on the best CTC path that spells the labels.
+    """The frames [start, end) of each label on the best CTC path that spells the labels; see `best_paths`."""
+    return best_paths([scores], [labels], blank)[0]
 
-    The Viterbi algorithm over the extended label sequence of Graves et al. (2006).
 
-    scores: (T, K) logarithms of probabilities. Raises ValueError where T frames are too few: one a label, and one
-    more between two equal ones.
+def best_paths(
+    scores: Sequence[NDArray[np.float32]], labels: Sequence[Sequence[int] | NDArray[np.int64]], blank: int = 0
+) -> list[list[tuple[int, int]]]:
+    """For each line the frames [start, end) of each label on the best CTC path that spells its labels.
+
+    The Viterbi algorithm over the extended label sequence of Graves et al. (2006), for all lines at once.
+
+    scores: of each line (T, K), logarithms of probabilities. Raises ValueError where T frames are too few: one a label,
+    and one more between two equal ones.
     """
-    labels = np.asarray(labels, np.int64)
-    frames, states = len(scores), 2 * len(labels) + 1
-    repeated = np.flatnonzero(labels[1:] == labels[:-1])
-    if frames < len(labels) + len(repeated):
-        raise ValueError(f"{len(labels)} characters need {len(labels) + len(repeated)} frames, there are {frames}")
-    extended = np.full(states, blank)
-    extended[1::2] = labels
-    emitted = scores[:, extended]  # (T, S)
+    if not scores:
+        return []
+    numbers = [np.asarray(line, np.int64) for line in labels]
+    ends = np.array([2 * len(line) for line in numbers])  # the last state of each line, a blank
+    lengths = np.array([len(rows) for rows in scores])
+    shape = len(scores), int(lengths.max()), int(ends.max()) + 1  # lines, frames, states
+    emitted = np.full(shape, -np.inf, np.float32)
     # A label may follow the label before it without a blank, unless they are equal.
-    may_skip = np.full(states, -np.inf, np.float32)
-    may_skip[3::2] = 0
-    may_skip[2 * repeated + 3] = -np.inf
-    best = np.full(states, -np.inf, np.float32)
-    best[:2] = emitted[0, :2]
-    came = np.zeros((frames, states), np.int8)  # how many states back the best path was a frame before
-    options = np.full((3, states), -np.inf, np.float32)
+    may_skip = np.full((shape[0], shape[2]), -np.inf, np.float32)
+    for k, (rows, line) in enumerate(zip(scores, numbers, strict=True)):
+        repeated = np.flatnonzero(line[1:] == line[:-1])
+        if len(rows) < len(line) + len(repeated):
+            needed = len(line) + len(repeated)
+            raise ValueError(f"{len(line)} characters need {needed} frames, there are {len(rows)}")
+        extended = np.full(ends[k] + 1, blank)
+        extended[1::2] = line
+        emitted[k, : len(rows), : len(extended)] = rows[:, extended]
+        may_skip[k, 3 : ends[k] : 2] = 0
+        may_skip[k, 2 * repeated + 3] = -np.inf
+    came = _came_from(emitted, may_skip, lengths)
+    best = came.best
+    row = np.arange(shape[0])
+    labelled = np.maximum(ends - 1, 0)
+    state = np.where((ends == 0) | (best[row, ends] >= best[row, labelled]), ends, labelled)
+    path = np.empty(shape[:2], np.int64)
+    for frame in range(shape[1] - 1, -1, -1):
+        path[:, frame] = state
+        state = state - came.steps[row, frame, state]
+    return [_spans(path[k, : lengths[k]], len(line)) for k, line in enumerate(numbers)]
+
+
+@dataclass(frozen=True)
+class _Trellis:
+    """steps: (N, T, S) how many states back the best path was a frame before. best: (N, S) its score at the end."""
+
+    steps: NDArray[np.int8]
+    best: NDArray[np.float32]
+
+
+def _came_from(emitted: NDArray[np.float32], may_skip: NDArray[np.float32], lengths: NDArray[np.int64]) -> _Trellis:
+    """The best ways to each state. Lines of fewer frames (N,) stay in their states behind their ends."""
+    count, frames, states = emitted.shape
+    best = np.full((count, states), -np.inf, np.float32)
+    best[:, :2] = emitted[:, 0, :2] if frames else 0
+    steps = np.zeros((count, frames, states), np.int8)
+    options = np.full((3, count, states), -np.inf, np.float32)
     for frame in range(1, frames):
         options[0] = best
-        options[1, 1:] = best[:-1]
-        options[2, 2:] = best[:-2] + may_skip[2:]
-        came[frame] = options.argmax(axis=0)
-        best = options.max(axis=0) + emitted[frame]
-    state = states - 1 if states == 1 or best[-1] >= best[-2] else states - 2
-    path = np.empty(frames, np.int64)
-    for frame in range(frames - 1, -1, -1):
-        path[frame] = state
-        state -= int(came[frame, state])
-    firsts = np.searchsorted(path, 2 * np.arange(len(labels)) + 1, side="left")
-    lasts = np.searchsorted(path, 2 * np.arange(len(labels)) + 1, side="right")
-    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+        options[1, :, 1:] = best[:, :-1]
+        options[2, :, 2:] = best[:, :-2] + may_skip[:, 2:]
+        goes_on = (frame < lengths)[:, None]
+        steps[:, frame] = np.where(goes_on, options.argmax(axis=0), 0)
+        best = np.where(goes_on, options.max(axis=0) + emitted[:, frame], best)
+    return _Trellis(steps, best)
+
+
+def _spans(path: NDArray[np.int64], labels: int) -> list[tuple[int, int]]:
+    """The frames [start, end) of each label on a path of states (T,)."""
+    states = 2 * np.arange(labels) + 1
+    starts, ends = path.searchsorted(states, side="left"), path.searchsorted(states, side="right")
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))

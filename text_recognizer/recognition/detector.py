@@ -14,7 +14,7 @@ from text_recognizer.recognition.detector_input import detector_input
 from text_recognizer.recognition.layout import DetectedLine, lines_from_maps, with_ink
 from text_recognizer.recognition.reading_order import reading_order
 
-_LONG_SIDE = 1536.0  # input pixels of a page's longer side
+_LONG_SIDE = 1152.0  # input pixels of a page's longer side
 _HEIGHTS = (18.0, 95.0)  # line heights in input pixels that the network knows well
 _BEST_HEIGHT = 42.0
 

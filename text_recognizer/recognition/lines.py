@@ -141,12 +141,14 @@ class LineTextRecognizer:
         if consecutive:
             before[1:] = [self._before_the_next(characters) for characters in alone[:-1]]
         found: list[list[Candidate]] = []
+        texts: list[list[DecodedCharacter]] = []
         for start in range(0, len(logits), _SEARCHED):
             part = slice(start, start + _SEARCHED)
             found += beam_search(probabilities[part], self.language, before[part])
+            texts += placed(probabilities[part], [candidates[0].numbers for candidates in found[part]])
         lines = []
-        for rows, characters, candidates in zip(probabilities, alone, found, strict=True):
-            words = self._words(placed(rows, candidates[0].numbers))
+        for text, characters, candidates in zip(texts, alone, found, strict=True):
+            words = self._words(text)
             signs = search_signs(words, characters, candidates, self.language.words, self._space)
             lines.append(DecodedLine(words, signs, searched=True))
         return lines

@@ -128,6 +128,8 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
     )
     if runs := provenance.get("mean_of"):
         training += f" Its weights are the mean of those of the runs {', '.join(runs)}; steps are of all of them."
+    if whole := provenance.get("quantized_from"):
+        training += f" Quantised from {whole}: convolutions compute with 8-bit integers."
     purpose = _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}"))
     return purpose, training, _terms(_sources(experiment), experiment.get("start_from", ""))
 

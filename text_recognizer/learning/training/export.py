@@ -37,14 +37,15 @@ def export_run(
     measure: bool = True,
     others: Sequence[Path] = (),
     language: str = "language",
+    stretch: float = 1.0,
 ) -> Path:
     """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
 
     run: the folder of a run, or its name. others: runs that began with the same weights; the mean of all is written
     (Wortsman et al., "Model soups", ICML 2022). language: the language model that lines are to be read with, a shipped
-    name or a folder. The bundle appears whole or not at all. Raises FileNotFoundError for an unknown run, BundleError
-    for an unknown language model and ValueError where the ONNX model does not agree with the network or runs have other
-    networks.
+    name or a folder. stretch: by which lines are made wider for reading. The bundle appears whole or not at all. Raises
+    FileNotFoundError for an unknown run, BundleError for an unknown language model and ValueError where the ONNX model
+    does not agree with the network or runs have other networks.
     """
     refuse_other_folders(output)
     experiment, state = _loaded(run)
@@ -63,6 +64,7 @@ def export_run(
     if experiment["task"] == "lines":
         load_bundle(language, LANGUAGE_TASK, 0)
         settings["language"] = language
+        settings["geometry"]["stretch"] = stretch
     provenance = {
         "experiment": experiment,
         "steps": steps,
