@@ -13,6 +13,7 @@ from text_recognizer.learning import networks
 from text_recognizer.learning.data.synthetic import SyntheticLines
 from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
 from text_recognizer.recognition.bundle import Session, find_bundle, load_bundle
+from text_recognizer.recognition.decoding import softmax
 
 
 def lines_batch():
@@ -24,9 +25,13 @@ def lines_batch():
     return batch
 
 
-def test_the_shipped_recogniser_goes_back_into_pytorch_whole(tiny_data):
-    bundle = load_bundle("lines", "lines", NORMALIZATION_VERSION)
-    network = networks.build("crnn", classes=len(Alphabet(bundle.settings["alphabet"])))
+@pytest.mark.parametrize(
+    ("name", "network", "difference"), [("line-cnn-lstm", "line-cnn-lstm", 1e-3), ("lines", "crnn", 0.03)]
+)
+def test_a_shipped_recogniser_goes_back_into_pytorch_whole(tiny_data, name, network, difference):
+    bundle = load_bundle(name, "lines", NORMALIZATION_VERSION)
+    fields = bundle.provenance["experiment"]["network"]["fields"]
+    network = networks.build(network, classes=len(Alphabet(bundle.settings["alphabet"])), **fields)
     load_bundle_weights(network, bundle.folder)
     batch = lines_batch()
     expected = Session(bundle).run(batch)
@@ -34,7 +39,10 @@ def test_the_shipped_recogniser_goes_back_into_pytorch_whole(tiny_data):
     norm = next(module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d))
     assert norm.running_mean.abs().max() > 0.01  # measured, not left as it was
     with torch.inference_mode():
-        assert np.abs(network.eval()(torch.from_numpy(batch)).numpy() - expected).max() < 1e-3
+        found = network.eval()(torch.from_numpy(batch)).numpy()
+    # The second one computes with bytes in between, so that its answers are the same on the whole.
+    assert np.abs(softmax(found) - softmax(expected)).mean() < difference * 0.1
+    assert (found.argmax(-1) == expected.argmax(-1)).mean() > 1 - difference
 
 
 def test_a_network_of_another_shape_is_refused():

@@ -8,7 +8,7 @@ on real batches, its scale and shift chosen so that the network computes what th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def load_bundle_weights(network: nn.Module, folder: Path, alphabet: Alphabet | N
     where a layer has another shape than the bundle's.
     """
     model = onnx.load(folder / "model.onnx")
-    weights = {_plain(w.name): numpy_helper.to_array(w).astype(np.float32) for w in model.graph.initializer}
+    weights = _stored_weights(model)
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     nodes = [node for node in model.graph.node if node.op_type == "Conv"]
     if len(nodes) != len(convolutions):
@@ -71,7 +71,7 @@ def load_bundle_cnn(cnn: nn.Module, folder: Path) -> None:
     Raises ValueError where they have other shapes.
     """
     model = onnx.load(folder / "model.onnx")
-    weights = {_plain(w.name): numpy_helper.to_array(w).astype(np.float32) for w in model.graph.initializer}
+    weights = _stored_weights(model)
     nodes = [node for node in model.graph.node if node.op_type == "Conv"]
     with torch.no_grad():
         _load_convolutions(cnn, nodes, weights)
@@ -121,9 +121,29 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
     network.train()
 
 
-def _plain(name: str) -> str:
-    """Weights stored in half precision carry it in their name; the graph knows them without."""
-    return name.removesuffix("_half")
+def _stored_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
+    """What the graph computes from stored numbers alone: its weights, by name, halves and bytes as single precision."""
+    values = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in _EXPANDED and all(name in values for name in node.input):
+            axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+            values[node.output[0]] = _EXPANDED[node.op_type](axis, *(values[name] for name in node.input))
+    return {name: array.astype(np.float32) for name, array in values.items()}
+
+
+def _dequantized(axis: int, numbers: NDArray, scale: NDArray, zero: NDArray | None = None) -> NDArray[np.float32]:
+    """DequantizeLinear; scale and zero are of the whole or of each slice along the axis."""
+    across = [-1 if k == axis else 1 for k in range(numbers.ndim)]
+    shape = across if scale.size > 1 else [1] * numbers.ndim
+    shifted = numbers.astype(np.float32) - (0 if zero is None else zero.astype(np.float32).reshape(shape))
+    return shifted * scale.reshape(shape)
+
+
+_EXPANDED: dict[str, Callable[..., NDArray]] = {
+    "Cast": lambda _, numbers: numbers.astype(np.float32),
+    "Mul": lambda _, numbers, scale: numbers * scale,
+    "DequantizeLinear": _dequantized,
+}
 
 
 def _copy(parameter: Tensor, array: NDArray[np.float32]) -> None:
