@@ -248,6 +248,16 @@ def test_shipped_bundles_are_whole(name):
     assert "CER %" in card or "F1 %" in card
 
 
+def test_the_open_bundle_reads_with_what_is_openly_licensed():
+    recognizer = TextRecognizer(lines="open")
+    assert set(recognizer.line_bundles()) == {"lines", "language"}
+    for bundle in recognizer.line_bundles().values():
+        assert "non-commercial" not in (bundle.folder / "README.md").read_text()
+        assert bundle.name in ("open", "open-language")
+    page = recognizer.read(SAMPLES / "letter.jpg")
+    assert error_rate(page.text, "letter") < 0.35, page.text
+
+
 def test_bad_bundles_are_refused(tmp_path):
     copy = tmp_path / "lines"
     shutil.copytree(find_bundle("lines"), copy)

@@ -21,6 +21,7 @@ def evaluate(
     language: Annotated[
         str, typer.Option(help="Language model for lines and pages: a shipped name, a folder, or none.")
     ] = "none",
+    looks: Annotated[int, typer.Option(min=1, max=3, help="Looks at each line.")] = 1,
     pages: Annotated[bool, typer.Option(help="Measure whole pages too (IAM forms and Copiste pages of val).")] = False,
     worst: Annotated[int, typer.Option(help="Print so many of the worst lines.")] = 0,
     confusion: Annotated[Path | None, typer.Option(help="PNG to write the confusion matrix of characters to.")] = None,
@@ -37,7 +38,7 @@ def evaluate(
         if bundle_task(model) == "paragraphs":
             _paragraphs(model, detector, sources, worst)
             return
-        recognizer = TextRecognizer(lines=model, detector=detector, language=language)
+        recognizer = TextRecognizer(lines=model, detector=detector, language=language, looks=looks)
         print_lines(recognizer.line_reader, sources or list(LINE_SETS), worst)
         if pages:
             print_pages(recognizer)

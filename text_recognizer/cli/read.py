@@ -50,6 +50,10 @@ def read(
     language: Annotated[
         str, typer.Option(help="Language model for lines: a shipped name, a folder, none, or auto: the model's own.")
     ] = "auto",
+    looks: Annotated[
+        int,
+        typer.Option(min=1, max=3, help="Looks at each line: more make fewer errors and take as many times as long."),
+    ] = 1,
 ) -> None:
     """Read images of handwriting. A file that cannot be read is named on stderr; the others still are read."""
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what cannot be read is an error of ours
@@ -63,7 +67,7 @@ def read(
             recognizer = TextRecognizer(paragraphs=model or "paragraphs", detector=detector)
             _ = recognizer.paragraph_reader
         else:
-            recognizer = TextRecognizer(lines=model or "lines", detector=detector, language=language)
+            recognizer = TextRecognizer(lines=model or "lines", detector=detector, language=language, looks=looks)
         if unit is Unit.page:
             _ = recognizer.detector  # loaded now, so that a wrong one is named before anything is read
         if output is not None:

@@ -18,6 +18,7 @@ from text_recognizer.recognition.decoding import DecodedCharacter, greedy, place
 from text_recognizer.recognition.ensemble import open_session
 from text_recognizer.recognition.geometry import LineGeometry
 from text_recognizer.recognition.language_model import load_language_model
+from text_recognizer.recognition.looks import LOOKS, averaged, looked_at
 
 NO_LANGUAGE = "none"  # where a name is asked for
 OWN_LANGUAGE = "auto"  # the language model that the bundle of the lines names
@@ -61,7 +62,9 @@ class LineTextRecognizer:
     """Reads crops of single lines with a "lines" bundle, of one network or of several that read together.
 
     language: a bundle of a language model, which then has a say in what is read; "auto": the one that the bundle names;
-    with None or "none" the likeliest character of each frame is taken (greedy decoding).
+    with None or "none" the likeliest character of each frame is taken (greedy decoding). looks: at each line, from 1 to
+    3; more make fewer errors and take as many times as long. Raises BundleError for a bundle that cannot be used and
+    ValueError for other looks.
     """
 
     def __init__(
@@ -69,7 +72,11 @@ class LineTextRecognizer:
         bundle: str | os.PathLike[str] = "lines",
         threads: int | None = None,
         language: str | os.PathLike[str] | None = None,
+        looks: int = 1,
     ) -> None:
+        if not 1 <= looks <= len(LOOKS):
+            raise ValueError(f"a line is looked at 1 to {len(LOOKS)} times, not {looks}")
+        self.looks = looks
         self.bundle = load_bundle(bundle, "lines", NORMALIZATION_VERSION)
         settings = self.bundle.settings
         try:
@@ -108,7 +115,14 @@ class LineTextRecognizer:
         return [self._line(line, decoded) for line, decoded in zip(lines, found, strict=True)]
 
     def logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
-        """CTC logits (T, K) of normalised images (height, W), each cut to its own frames."""
+        """CTC logits (T, K) of normalised images (height, W), each cut to its own frames; the mean of several looks."""
+        seen = [self.one_look([looked_at(image, k) for image in images], batch_size) for k in range(self.looks)]
+        if self.looks == 1:
+            return seen[0]
+        return [averaged(looks, self.temperature) for looks in zip(*seen, strict=True)]
+
+    def one_look(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
+        """CTC logits (T, K) of normalised images (height, W) as they are."""
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.alphabet)), np.float32)] * len(images)
         # Only lines of one padded width share a batch, so no line sees another's padding.
         by_width: dict[int, list[int]] = {}

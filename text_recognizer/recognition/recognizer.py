@@ -29,6 +29,7 @@ class TextRecognizer:
     `LineTextRecognizer`, or name a bundle that reads lines by attention.
     language: likewise, of a language model that has a say in reading lines; "auto": the one that belongs to the bundle
     of the lines; None for none.
+    looks: at each line, from 1 to 3: more make fewer errors and take as many times as long.
     threads: of the networks, by default one a core. max_pixels: larger images are refused before they are decoded.
 
     >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP
@@ -44,9 +45,10 @@ class TextRecognizer:
         characters: str | os.PathLike[str] = "characters",
         paragraphs: str | os.PathLike[str] = "paragraphs",
         language: str | os.PathLike[str] | None = OWN_LANGUAGE,
+        looks: int = 1,
     ) -> None:
         self.line_reader = (
-            lines if isinstance(lines, LineTextRecognizer) else open_line_reader(lines, threads, language)
+            lines if isinstance(lines, LineTextRecognizer) else open_line_reader(lines, threads, language, looks)
         )
         self._detector_name, self._threads = detector, threads
         self._detector: LineDetector | None = None
@@ -138,15 +140,19 @@ class TextRecognizer:
 
 
 def open_line_reader(
-    bundle: str | os.PathLike[str], threads: int | None = None, language: str | os.PathLike[str] | None = None
+    bundle: str | os.PathLike[str],
+    threads: int | None = None,
+    language: str | os.PathLike[str] | None = None,
+    looks: int = 1,
 ) -> LineTextRecognizer | AttentionLineRecognizer:
     """The recogniser of lines that a bundle is for. Raises BundleError.
 
-    language: of `LineTextRecognizer`; a decoder that reads by attention knows its language itself.
+    language, looks: of `LineTextRecognizer`; a decoder that reads by attention knows its language itself, and looks
+    once.
     """
     if bundle_task(bundle) == "attention-lines":
         return AttentionLineRecognizer(bundle, threads)
-    return LineTextRecognizer(bundle, threads, language)
+    return LineTextRecognizer(bundle, threads, language, looks)
 
 
 def _character_line(reading: ReadCharacter, image: NDArray[np.uint8]) -> Line:
