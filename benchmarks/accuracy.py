@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="lines")
     parser.add_argument("--detector", default="detector")
-    parser.add_argument("--language", default="language", help="a language model, or none")
+    parser.add_argument("--language", default="auto", help="a language model, auto for that of the bundle, or none")
     parser.add_argument("--fast", action="store_true", help="leave out the photographs")
     options = parser.parse_args()
     print(machine())

@@ -73,7 +73,7 @@ def check_item(kind, item):
             assert label.writer
             assert not Alphabet().missing(label.text.replace("\n", ""))
         assert image.max() > 100, "ink is bright"
-        assert np.median(image) < 128, "paper is dark"
+        assert np.quantile(image, 0.2) < 128, "paper is dark, though a single letter may fill most of a line"
     assert image.dtype == np.uint8
     assert image.ndim == 2
     if kind == "lines":

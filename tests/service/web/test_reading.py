@@ -52,25 +52,21 @@ def test_a_pasted_picture_is_read(tab):
 
 
 def test_what_is_drawn_is_read(tab):
+    upright, foot, bar = ((0, -45), (0, 45)), ((0, 45), (45, 45)), ((-30, -45), (30, -45))
+    letters = [(0, [upright, foot]), (85, [upright]), (155, [bar, upright]), (255, [bar, upright])]
+    letters += [(325, [upright, foot]), (410, [upright, ((0, -45), (45, -45)), ((0, 0), (40, 0)), foot])]
     tab.click("#choose-draw")
     box = tab.locator("#sheet").bounding_box()
-    left, middle = box["x"] + 120, box["y"] + box["height"] / 2
-    for x in (left, left + 60):  # the two uprights of an H, a bar, and an I
-        tab.mouse.move(x, middle - 45)
-        tab.mouse.down()
-        tab.mouse.move(x, middle + 45, steps=6)
-        tab.mouse.up()
-    tab.mouse.move(left, middle)
-    tab.mouse.down()
-    tab.mouse.move(left + 60, middle, steps=6)
-    tab.mouse.up()
-    tab.mouse.move(left + 110, middle - 45)
-    tab.mouse.down()
-    tab.mouse.move(left + 110, middle + 45, steps=6)
-    tab.mouse.up()
+    left, middle = box["x"] + 60, box["y"] + box["height"] / 2
+    for place, strokes in letters:  # L I T T L E
+        for (x, y), (to_x, to_y) in strokes:
+            tab.mouse.move(left + place + x, middle + y)
+            tab.mouse.down()
+            tab.mouse.move(left + place + to_x, middle + to_y, steps=6)
+            tab.mouse.up()
     tab.click("#sheet-read")
     tab.wait_for_selector("#text li")
-    assert "H" in tab.inner_text("#text").upper()
+    assert "LE" in tab.inner_text("#text").upper()
 
 
 def test_text_and_picture_point_at_each_other(tab):

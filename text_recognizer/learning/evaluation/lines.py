@@ -25,6 +25,14 @@ def decoded_texts(recognizer: LineTextRecognizer, lines: Sequence[DecodedLine]) 
     return [normalize_text(" ".join(recognizer.word_texts(line))) for line in lines]
 
 
+def measure_lines(
+    recognizer: LineTextRecognizer | AttentionLineRecognizer, dataset: LineDataset
+) -> tuple[ErrorRates, list[str]]:
+    """Error rates on a dataset, and the readings."""
+    texts = read_dataset(recognizer, dataset)
+    return error_rates(texts, [label.text for label in dataset.labels]), texts
+
+
 def without(dataset: LineDataset, texts: list[str], leave_out: Callable[[str], bool]) -> ErrorRates:
     """Error rates of readings, lines left out whose true text `leave_out` says so."""
     kept = [(text, label.text) for text, label in zip(texts, dataset.labels, strict=True) if not leave_out(label.text)]
