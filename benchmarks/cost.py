@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from documents import write_between
 from machine import machine
 
 # A part is measured by `measure` of its module: tables, each {"title", "header", "rows"}, of plain numbers and texts.
@@ -57,13 +58,10 @@ def text(part: dict[str, Any]) -> str:
 
 def write(parts: dict[str, Any], path: Path) -> None:
     """Put parts into a document that has their marks, each `<!-- cost: NAME -->` and `<!-- end of cost: NAME -->`."""
-    document = path.read_text(encoding="utf-8")
     for name, part in parts.items():
-        first, last = f"<!-- cost: {name} -->\n", f"<!-- end of cost: {name} -->"
-        if first in document:
-            before, rest = document.split(first)
-            document = f"{before}{first}\n{text(part)}\n{last}{rest.split(last)[1]}"
-    path.write_text(document, encoding="utf-8")
+        first, last = f"<!-- cost: {name} -->", f"<!-- end of cost: {name} -->"
+        if first in path.read_text(encoding="utf-8"):
+            write_between(path, first, last, f"\n{text(part)}")
 
 
 def measured(names: list[str], options: argparse.Namespace) -> dict[str, Any]:

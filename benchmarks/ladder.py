@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from documents import write_between
 from machine import machine
 from PIL import Image
 
@@ -142,13 +143,6 @@ def table(bundles: list[str]) -> str:
     return "\n".join([*rows, "", f"Milliseconds: {machine()}."])
 
 
-def write(text: str) -> None:
-    """Put the table between its marks in the document."""
-    before, rest = DOCUMENT.read_text(encoding="utf-8").split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    DOCUMENT.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Print the table, or write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -158,7 +152,7 @@ def main() -> None:
     text = table(options.bundles)
     print(text)
     if options.write:
-        write(text)
+        write_between(DOCUMENT, *MARKS, text)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from documents import write_between
 from machine import machine
 from numpy.typing import NDArray
 from peer_tables import plot, tables
@@ -277,13 +278,6 @@ def measure_all(names: Sequence[str], lines: int, number_of_pages: int, output: 
     return result
 
 
-def write(text: str) -> None:
-    """Put the tables between their marks in the document."""
-    before, rest = DOCUMENT.read_text(encoding="utf-8").split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    DOCUMENT.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure, print the tables, draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -307,7 +301,7 @@ def main() -> None:
         result = measure_all(options.only, options.lines, options.pages, options.output)
     print(tables(result))
     if options.write:
-        write(tables(result))
+        write_between(DOCUMENT, *MARKS, f"\n{tables(result)}\n")
     if options.plot:
         plot(result, options.plot)
 

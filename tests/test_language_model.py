@@ -14,7 +14,7 @@ from text_recognizer.learning.training.language_model import bits_a_character, t
 from text_recognizer.recognition import language_model
 from text_recognizer.recognition.beam_search import Beam, Candidate, beam_search
 from text_recognizer.recognition.bundle import SHIPPED, BundleError
-from text_recognizer.recognition.decoding import placed
+from text_recognizer.recognition.decoding import greedy, placed
 from text_recognizer.recognition.language_model import CharacterLanguageModel, load_language_model
 from text_recognizer.recognition.lines import LineTextRecognizer
 from text_recognizer.recognition.word_list import WordList, pack_words
@@ -213,7 +213,7 @@ def test_language_decides_where_the_network_is_in_doubt_and_only_there():
             rows[frame, number] = 0.95
         rows[2, ALPHABET.encode("e")], rows[2, ALPHABET.encode("a")] = 1 - doubt, doubt
         rows /= rows.sum(1, keepdims=True)
-        return placed([rows], [likeliest([rows], model, [" "])[0]])[0]
+        return placed([rows], [likeliest([rows], model, [" "])[0]], [greedy(rows)])[0]
 
     assert ALPHABET.decode([c.number for c in read(0.998)]) == "tha c"
     found = read(0.6)

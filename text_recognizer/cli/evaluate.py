@@ -19,7 +19,7 @@ def evaluate(
     ] = "lines",
     detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
     language: Annotated[
-        str, typer.Option(help="Language model for lines and pages: a shipped name, a folder, or none.")
+        str, typer.Option(help="Language model for lines and pages: a shipped name, a folder, none, or auto.")
     ] = "none",
     looks: Annotated[int, typer.Option(min=1, max=3, help="Looks at each line.")] = 1,
     pages: Annotated[bool, typer.Option(help="Measure whole pages too (IAM forms and Copiste pages of val).")] = False,

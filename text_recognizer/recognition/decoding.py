@@ -46,26 +46,26 @@ def greedy(probabilities: NDArray[np.float32], blank: int = 0) -> list[DecodedCh
 
 
 def placed(
-    probabilities: Sequence[NDArray[np.float32]], numbers: Sequence[Sequence[int]], blank: int = 0
+    probabilities: Sequence[NDArray[np.float32]],
+    numbers: Sequence[Sequence[int]],
+    alone: Sequence[list[DecodedCharacter]],
+    blank: int = 0,
 ) -> list[list[DecodedCharacter]]:
     """The characters of texts that were read otherwise than by `greedy`, where they most likely stand.
 
-    probabilities: of each line (T, K) as for `greedy`. numbers: of its characters. A character's probability is the
-    highest that any of its frames gave it.
+    probabilities: of each line (T, K) as for `greedy`. numbers: of its characters. alone: what `greedy` read, which
+    stays where the text is the same. A character's probability is the highest that any of its frames gave it.
     """
-    found = [greedy(rows, blank) for rows in probabilities]
+    found = list(alone)
     other = [k for k, text in enumerate(numbers) if [character.number for character in found[k]] != list(text)]
-    paths = best_paths([_logarithms(probabilities[k]) for k in other], [numbers[k] for k in other], blank)
+    scores = [np.log(np.maximum(probabilities[k], 1e-12)) for k in other]
+    paths = best_paths(scores, [numbers[k] for k in other], blank)
     for k, spans in zip(other, paths, strict=True):
         found[k] = [
             DecodedCharacter(number, start, end, float(probabilities[k][start:end, number].max()))
             for number, (start, end) in zip(numbers[k], spans, strict=True)
         ]
     return found
-
-
-def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.log(np.maximum(probabilities, 1e-12))
 
 
 def viterbi(
@@ -104,28 +104,22 @@ def best_paths(
         emitted[k, : len(rows), : len(extended)] = rows[:, extended]
         may_skip[k, 3 : ends[k] : 2] = 0
         may_skip[k, 2 * repeated + 3] = -np.inf
-    came = _came_from(emitted, may_skip, lengths)
-    best = came.best
+    steps, best = _steps_back(emitted, may_skip, lengths)
     row = np.arange(shape[0])
     labelled = np.maximum(ends - 1, 0)
     state = np.where((ends == 0) | (best[row, ends] >= best[row, labelled]), ends, labelled)
     path = np.empty(shape[:2], np.int64)
     for frame in range(shape[1] - 1, -1, -1):
         path[:, frame] = state
-        state = state - came.steps[row, frame, state]
+        state = state - steps[row, frame, state]
     return [_spans(path[k, : lengths[k]], len(line)) for k, line in enumerate(numbers)]
 
 
-@dataclass(frozen=True)
-class _Trellis:
-    """steps: (N, T, S) how many states back the best path was a frame before. best: (N, S) its score at the end."""
-
-    steps: NDArray[np.int8]
-    best: NDArray[np.float32]
-
-
-def _came_from(emitted: NDArray[np.float32], may_skip: NDArray[np.float32], lengths: NDArray[np.int64]) -> _Trellis:
-    """The best ways to each state. Lines of fewer frames (N,) stay in their states behind their ends."""
+def _steps_back(
+    emitted: NDArray[np.float32], may_skip: NDArray[np.float32], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """How many states back the best path to each state was a frame before, (N, T, S), and its score at the end, (N, S).
+    Lines of fewer frames (N,) stay in their states behind their ends."""
     count, frames, states = emitted.shape
     best = np.full((count, states), -np.inf, np.float32)
     best[:, :2] = emitted[:, 0, :2] if frames else 0
@@ -138,7 +132,7 @@ def _came_from(emitted: NDArray[np.float32], may_skip: NDArray[np.float32], leng
         goes_on = (frame < lengths)[:, None]
         steps[:, frame] = np.where(goes_on, options.argmax(axis=0), 0)
         best = np.where(goes_on, options.max(axis=0) + emitted[:, frame], best)
-    return _Trellis(steps, best)
+    return steps, best
 
 
 def _spans(path: NDArray[np.int64], labels: int) -> list[tuple[int, int]]:

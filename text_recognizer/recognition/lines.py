@@ -159,7 +159,7 @@ class LineTextRecognizer:
         for start in range(0, len(logits), _SEARCHED):
             part = slice(start, start + _SEARCHED)
             found += beam_search(probabilities[part], self.language, before[part])
-            texts += placed(probabilities[part], [candidates[0].numbers for candidates in found[part]])
+            texts += placed(probabilities[part], [candidates[0].numbers for candidates in found[part]], alone[part])
         lines = []
         for text, characters, candidates in zip(texts, alone, found, strict=True):
             words = self._words(text)
