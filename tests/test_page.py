@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text_recognizer import Line, Page, Word
+from text_recognizer import Line, Page, Region, Word
 from text_recognizer.formats import to_json, to_text
 
 numbers = st.floats(0, 5000).map(lambda value: round(value, 2))
@@ -20,6 +20,18 @@ pages = st.builds(
 @given(pages)
 def test_a_page_survives_json(page):
     assert Page.from_dict(json.loads(to_json(page))) == page
+
+
+def test_regions_survive_json_and_hold_every_line_once():
+    lines = tuple(Line(text, (), 1.0) for text in "abc")
+    outline = ((0.0, 0.0), (5.0, 0.0), (5.0, 5.0))
+    parts = (Region("heading", outline, (0,)), Region("paragraph", outline, (1, 2), 0))
+    page = Page(lines, 10, 10, regions=parts)
+    assert Page.from_dict(json.loads(to_json(page))) == page
+    with pytest.raises(ValueError, match="each of its 3 lines once"):
+        Page(lines, 10, 10, regions=parts[:1])
+    with pytest.raises(ValueError, match="not 'footer'"):
+        Region.from_dict({"kind": "footer", "polygon": [], "lines": [0]})
 
 
 def test_text_is_one_row_a_line():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from text_recognizer.page import Line, Page, Word
+from text_recognizer.page import Line, Page, Region, Word
 
 if TYPE_CHECKING:
     from text_recognizer.images import ImageError
     from text_recognizer.recognition.recognizer import TextRecognizer
 
 __version__ = "0.1.0"
-__all__ = ["ImageError", "Line", "Page", "TextRecognizer", "Word", "__version__"]
+__all__ = ["ImageError", "Line", "Page", "Region", "TextRecognizer", "Word", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

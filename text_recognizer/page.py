@@ -1,4 +1,4 @@
-"""What a reading is: a page of lines of words, with polygons in pixels and confidences.
+"""What a reading is: a page of lines of words, and the regions that lines belong to, with polygons and confidences.
 
 All coordinates are x to the right and y down in pixels of the image that was given, after its EXIF
 orientation was applied. Confidences lie in [0, 1]; a higher one is surer.
@@ -12,6 +12,9 @@ from typing import Any
 
 Point = tuple[float, float]
 Polygon = tuple[Point, ...]
+
+#: What a region of a page may be, in the words that PAGE XML has for it.
+REGION_KINDS = ("paragraph", "heading", "marginalia")
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,62 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of a page whose lines belong together.
+
+    kind: one of `REGION_KINDS`. polygon: its outline. lines: which of `Page.lines`, in reading order. column: in which
+    column of text it stands, from 0 at the left; None for what stands in none, such as a note in the margin or a
+    heading above all columns.
+    """
+
+    kind: str
+    polygon: Polygon
+    lines: tuple[int, ...]
+    column: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        return {
+            "kind": self.kind,
+            "polygon": _to_lists(self.polygon),
+            "lines": list(self.lines),
+            "column": self.column,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Region:
+        """The region that `to_dict` described. Raises ValueError where a field is missing or of the wrong kind."""
+        with _Naming("region"):
+            if data["kind"] not in REGION_KINDS:
+                raise ValueError(f"a region is one of {', '.join(REGION_KINDS)}, not {data['kind']!r}")
+            column = data.get("column")
+            return cls(
+                data["kind"],
+                _to_polygon(data["polygon"]),
+                tuple(int(line) for line in data["lines"]),
+                None if column is None else int(column),
+            )
+
+
+@dataclass(frozen=True)
 class Page:
-    """A page: its lines in reading order, the size of its image in pixels, and where it came from."""
+    """A page: its lines in reading order, the size of its image in pixels, and where it came from.
+
+    source: a path, for a page of a document followed by #page=N, from 1 (RFC 8118). models: what read it.
+    regions: its parts in reading order; together they hold every line once, or there are none, where nobody looked.
+    """
 
     lines: tuple[Line, ...] = ()
     width: int = 0
     height: int = 0
     source: str | None = None
     models: Mapping[str, str] = field(default_factory=dict)
+    regions: tuple[Region, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = sorted(number for region in self.regions for number in region.lines)
+        if self.regions and numbers != list(range(len(self.lines))):
+            raise ValueError(f"the regions of a page hold each of its {len(self.lines)} lines once, not {numbers}")
 
     @property
     def text(self) -> str:
@@ -113,6 +164,7 @@ class Page:
             "source": self.source,
             "models": dict(self.models),
             "lines": [line.to_dict() for line in self.lines],
+            "regions": [region.to_dict() for region in self.regions],
         }
 
     @classmethod
@@ -125,6 +177,7 @@ class Page:
                 int(data["height"]),
                 data.get("source"),
                 dict(data.get("models", {})),
+                tuple(Region.from_dict(region) for region in data.get("regions", ())),
             )
 
 

@@ -92,7 +92,7 @@ class TextRecognizer:
         crops = [strip.cut(image) for strip in strips]
         readings = self.line_reader.read(crops, consecutive=True, use_language=use_language)
         lines = (
-            _page_line(reading, detected, strip)
+            _page_line(reading, detected, strip, (image.shape[1], image.shape[0]))
             for reading, detected, strip in zip(readings, found, strips, strict=True)
         )
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
@@ -156,26 +156,29 @@ def open_line_reader(
 
 
 def _character_line(reading: ReadCharacter, image: NDArray[np.uint8]) -> Line:
-    whole = _polygon(_corners((0.0, 0.0, float(image.shape[1]), float(image.shape[0]))))
+    height, width = image.shape[:2]
+    whole = _polygon(_corners((0.0, 0.0, width, height)), width, height)
     words = (Word(reading.text, whole, reading.confidence, (reading.confidence,)),) if reading.text else ()
     return Line(reading.text, whole, reading.confidence, (), words)
 
 
-def _page_line(reading: ReadLine, detected: DetectedLine, strip: LineStrip) -> Line:
+def _page_line(reading: ReadLine, detected: DetectedLine, strip: LineStrip, size: tuple[int, int]) -> Line:
     words = tuple(
-        Word(word.text, _polygon(strip.to_page(_corners(word.box))), word.confidence, word.character_confidences)
+        Word(word.text, _polygon(strip.to_page(_corners(word.box)), *size), word.confidence, word.character_confidences)
         for word in reading.words
     )
-    return Line(reading.text, _polygon(detected.polygon), reading.confidence, _polygon(detected.baseline), words)
+    outline, baseline = _polygon(detected.polygon, *size), _polygon(detected.baseline, *size)
+    return Line(reading.text, outline, reading.confidence, baseline, words)
 
 
 def _crop_line(reading: ReadLine, image: NDArray[np.uint8]) -> Line:
-    box = reading.box or (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
+    height, width = image.shape[:2]
+    box = reading.box or (0.0, 0.0, float(width), float(height))
     words = tuple(
-        Word(word.text, _polygon(_corners(word.box)), word.confidence, word.character_confidences)
+        Word(word.text, _polygon(_corners(word.box), width, height), word.confidence, word.character_confidences)
         for word in reading.words
     )
-    return Line(reading.text, _polygon(_corners(box)), reading.confidence, (), words)
+    return Line(reading.text, _polygon(_corners(box), width, height), reading.confidence, (), words)
 
 
 def _corners(box: tuple[float, float, float, float]) -> _Points:
@@ -183,5 +186,7 @@ def _corners(box: tuple[float, float, float, float]) -> _Points:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
 
 
-def _polygon(points: _Points) -> Polygon:
-    return tuple((float(x), float(y)) for x, y in points)
+def _polygon(points: _Points, width: int, height: int) -> Polygon:
+    """Points in whole pixels within the image, as the formats of archives (PAGE XML, hOCR) want them."""
+    inside = np.round(points).clip(0, (width, height)) + 0.0  # no zero is negative
+    return tuple((float(x), float(y)) for x, y in inside)

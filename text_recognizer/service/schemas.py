@@ -38,6 +38,7 @@ EXAMPLE_PAGE: dict[str, Any] = {
     "source": None,
     "models": {"detector": "detector 1", "lines": "lines 2", "language": "language 2"},
     "lines": [_EXAMPLE_LINE],
+    "regions": [{"kind": "paragraph", "polygon": _EXAMPLE_LINE["polygon"], "lines": [0], "column": 0}],
 }
 
 
@@ -178,6 +179,15 @@ class LineIn(BaseModel):
     words: list[WordIn] = []
 
 
+class RegionIn(BaseModel):
+    """A part of a page: which of its lines belong together."""
+
+    kind: str = Field(max_length=100, description="paragraph, heading or marginalia")
+    polygon: list[_Point] = Field(max_length=10_000, description="Outline in pixels, x to the right and y down")
+    lines: list[int] = Field(max_length=100_000, description="From 0")
+    column: int | None = Field(None, ge=0, le=1000, description="From 0 at the left; none for what stands in no column")
+
+
 class PageIn(BaseModel):
     """A page as it was answered; only its lines and its size are needed."""
 
@@ -186,6 +196,16 @@ class PageIn(BaseModel):
     height: int = Field(ge=0, le=10**9)
     source: str | None = None
     models: dict[str, str] = {}
+    regions: list[RegionIn] = []
+
+    @model_validator(mode="after")
+    def _whole(self) -> PageIn:
+        self.to_page()
+        return self
+
+    def to_page(self) -> Page:
+        """The page. Raises ValueError where its regions are not made of its lines."""
+        return Page.from_dict(self.model_dump())
 
 
 class FormatRequest(BaseModel):
@@ -199,7 +219,7 @@ class FormatRequest(BaseModel):
 
     def to_pages(self) -> list[Page]:
         """The pages."""
-        return [Page.from_dict(page.model_dump()) for page in self.pages]
+        return [page.to_page() for page in self.pages]
 
 
 class ProblemOut(BaseModel):
