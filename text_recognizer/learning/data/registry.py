@@ -20,6 +20,7 @@ from text_recognizer.learning.data.forms import TracedPage, traced_pages
 from text_recognizer.learning.data.iam import iam_lines
 from text_recognizer.learning.data.iam_paragraphs import iam_paragraphs
 from text_recognizer.learning.data.lines import LineDataset
+from text_recognizer.learning.data.locations import data_dir
 from text_recognizer.learning.data.page_paragraphs import xml_page_paragraphs
 from text_recognizer.learning.data.page_xml import xml_page_lines
 from text_recognizer.learning.data.pages import page_lines
@@ -101,6 +102,19 @@ def _stacked_synthetic(_: str, seed: int = 1, count: int = 1000) -> ParagraphDat
     return synthetic_paragraphs(seed, count)
 
 
+def _recombined(name: str) -> Callable[..., LineDataset]:
+    """A loader of lines of the words of another dataset."""
+
+    def load_lines(split: str, seed: int = 1, count: int = 10000) -> LineDataset:
+        # That file finds the words with the shipped recogniser, which most datasets do without.
+        from text_recognizer.learning.data.recombined import recombined_lines
+
+        texts = [path.read_text(encoding="utf-8") for path in sorted((data_dir() / "text").glob("*.txt"))]
+        return recombined_lines(load(f"{name}-{split}", "lines"), f"{name}-{split}", seed, count, texts)
+
+    return load_lines
+
+
 def _pages(name: str) -> Callable[..., Iterator[TracedPage]]:
     return lambda split: traced_pages(name, split)
 
@@ -133,6 +147,7 @@ _PAGES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         ("train",),
     ),
 }
+_COPISTE = ("CC BY 4.0", _PAGES["copiste"][2] + ", into copiste/", ("train", "val"))
 
 
 def _lines() -> list[Description]:
@@ -154,6 +169,14 @@ def _lines() -> list[Description]:
     return [
         Description("iam", "lines", "IAM: English, 500 writers", *_IAM, _IAM_SPLITS, iam_lines, files=(_IAM_LINES,)),
         *cut,
+        Description(
+            "recombined-iam", "lines", "words of IAM, writer by writer, in another order", *_IAM, _IAM_SPLITS,
+            _recombined("iam"), ("seed", "count"), (_IAM_LINES,),
+        ),
+        Description(
+            "recombined-copiste", "lines", "the same with words of Copiste", *_COPISTE, _recombined("copiste"),
+            ("seed", "count"), (("copiste/pages.json",),),
+        ),
         Description("synthetic", "lines", "lines set in fonts", *_MADE, (), _synthetic(), options, _MADE_OF),
         Description(
             "synthetic-open", "lines", f"the same without {', '.join(_NON_COMMERCIAL)}", *_MADE, (),
@@ -181,7 +204,6 @@ def _lines() -> list[Description]:
 def _paragraphs() -> list[Description]:
     options = ("seed", "count")
     about = "lines of one hand set below each other:"
-    copiste = ("CC BY 4.0", _PAGES["copiste"][2] + ", into copiste/", ("train", "val"))
     return [
         Description(
             "iam-paragraphs", "paragraphs", "IAM: the handwriting of forms", *_IAM, _IAM_SPLITS, iam_paragraphs,
@@ -191,7 +213,7 @@ def _paragraphs() -> list[Description]:
             "stacked-iam", "paragraphs", f"{about} IAM", *_IAM, _IAM_SPLITS, _stacked("iam"), options, (_IAM_LINES,)
         ),
         Description(
-            "stacked-copiste", "paragraphs", f"{about} Copiste", *copiste, _stacked("copiste"), options,
+            "stacked-copiste", "paragraphs", f"{about} Copiste", *_COPISTE, _stacked("copiste"), options,
             (("copiste/pages.json",),),
         ),
         Description(

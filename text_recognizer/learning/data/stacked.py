@@ -111,17 +111,29 @@ def _indents(count: int, rng: np.random.Generator) -> list[int]:
     return [round(value) for value in (drift - drift.min()).tolist()]
 
 
-def line_at_height(image: Image, text: str, x_height: float) -> tuple[Image, float]:
-    """A line at the size that gives it the x-height, and the row of its baseline."""
+def measured_line(image: Image, text: str) -> tuple[float, float]:
+    """The x-height of a normalised line in pixels, and the row of its baseline, from which letters reach how far."""
     rise = _RISE if set(text) - _LOW else 0.0
     drop = _DROP if set(text) & _BELOW else 0.0
-    rows = np.flatnonzero(image.any(axis=1))
-    ink = image[rows[0] : rows[-1] + 1] if len(rows) else image
     if set(text) <= set(" .,:;-–—_~·…•"):  # no letter to measure
         rise = drop = 0.5
-    scale = (1 + rise + drop) * x_height / ink.shape[0]
+    top, bottom = _ink_rows(image)
+    x_height = (bottom - top) / (1 + rise + drop)
+    return x_height, top + (1 + rise) * x_height
+
+
+def line_at_height(image: Image, text: str, x_height: float) -> tuple[Image, float]:
+    """A line at the size that gives it the x-height, and the row of its baseline."""
+    (top, bottom), (found, baseline) = _ink_rows(image), measured_line(image, text)
+    ink, scale = image[top:bottom], x_height / found
     size = max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale))
-    return cv2.resize(ink, size, interpolation=cv2.INTER_AREA), (1 + rise) * x_height
+    return cv2.resize(ink, size, interpolation=cv2.INTER_AREA), (baseline - top) * scale
+
+
+def _ink_rows(image: Image) -> tuple[int, int]:
+    """The first row with ink and the one after the last; all rows of a blank line."""
+    rows = np.flatnonzero(image.any(axis=1))
+    return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, image.shape[0])
 
 
 def _narrowed(canvas: Image) -> Image:

@@ -7,7 +7,7 @@ beside handwriting, things to leave alone) comes from here.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -27,11 +27,11 @@ from text_recognizer.learning.data.text import TextSampler
 
 
 class SyntheticPages:
-    """A generator of pages; `self[i]` is page number i of the seed."""
+    """A generator of pages; `self[i]` is page number i of the seed. without: names of text files not to show."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, without: Sequence[str] = ()) -> None:
         self.seed = seed
-        self.text = TextSampler(Alphabet())
+        self.text = TextSampler(Alphabet(), without=without)
         self.handwriting = handwriting_faces()
         self.printed = printed_faces() or self.handwriting
 

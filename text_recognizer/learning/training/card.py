@@ -64,14 +64,19 @@ _SOURCES = {
 }
 RELIABILITY = "reliability.png"  # in the bundle's folder
 _NON_COMMERCIAL = ("iam", "synthetic", "brown")
+_BROWN = "brown.txt"  # of the texts that synthetic handwriting shows, the one that is not free
 
 
 def _sources(experiment: dict[str, Any]) -> list[str]:
     """The names of what an experiment learned from."""
     data = experiment["data"]
-    sources = [source["name"].removeprefix("stacked-") for source in data.get("train", [])]
+    sources = [
+        source["name"].removeprefix("stacked-").removeprefix("recombined-") for source in data.get("train", [])
+    ]
     names = [name if name in _SOURCES else name.split("-")[0] for name in sources] + list(data.get("pages", []))
-    return [*names, "synthetic"] if data.get("synthetic") else names
+    if not data.get("synthetic"):
+        return names
+    return [*names, "synthetic-open" if _BROWN in data.get("without", []) else "synthetic"]
 
 
 def _terms(names: list[str], start_from: str) -> str:

@@ -27,12 +27,13 @@ from text_recognizer.learning.training.optimization import Optimization, optimiz
 class DetectorData:
     """What a line detector learns from.
 
-    pages: datasets of real pages. synthetic: number of synthetic pages. crops: random views an epoch.
-    size: side of a view in pixels. batch: views a step.
+    pages: datasets of real pages. synthetic: number of synthetic pages. without: names of text files that those do not
+    show. crops: random views an epoch. size: side of a view in pixels. batch: views a step.
     """
 
     pages: list[str] = field(default_factory=lambda: ["iam", "copiste", "hooker", "lathrop", "poilus"])
     synthetic: int = 200
+    without: list[str] = field(default_factory=list)
     crops: int = 800
     val_crops: int = 80
     size: int = 640
@@ -59,8 +60,9 @@ class DetectorDataModule(lightning.LightningDataModule):
         key = f"{'-'.join(data.pages)}-{fingerprint(TRACE_VERSION, *tables)}"
         parts = [(cached_pages(cache_dir(), f"pages-{key}-train", real), False)]
         if data.synthetic:
-            drawn = SyntheticPages(1).pages(data.synthetic)
-            key_drawn = f"pages-synthetic-1-{data.synthetic}-{fingerprint(SYNTHETIC_VERSION, *drawn_from())}"
+            drawn = SyntheticPages(1, data.without).pages(data.synthetic)
+            made_of = fingerprint(SYNTHETIC_VERSION, *drawn_from(), *data.without)
+            key_drawn = f"pages-synthetic-1-{data.synthetic}-{made_of}"
             parts.append((cached_pages(cache_dir(), key_drawn, drawn), True))
         held_out = chain.from_iterable(traced_pages(name, "val") for name in data.pages)
         val = [(cached_pages(cache_dir(), f"pages-{key}-val", held_out), False)]
