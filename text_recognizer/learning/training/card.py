@@ -70,9 +70,7 @@ _BROWN = "brown.txt"  # of the texts that synthetic handwriting shows, the one t
 def _sources(experiment: dict[str, Any]) -> list[str]:
     """The names of what an experiment learned from."""
     data = experiment["data"]
-    sources = [
-        source["name"].removeprefix("stacked-").removeprefix("recombined-") for source in data.get("train", [])
-    ]
+    sources = [source["name"].removeprefix("stacked-").removeprefix("recombined-") for source in data.get("train", [])]
     names = [name if name in _SOURCES else name.split("-")[0] for name in sources] + list(data.get("pages", []))
     if not data.get("synthetic"):
         return names
