@@ -1,17 +1,31 @@
-"""A page written as a file that other programs read."""
+"""A page written as a file that other programs open, and read back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from text_recognizer.formats.alto import AltoFormat
+from text_recognizer.formats.format import Format, FormatError, Picture
+from text_recognizer.formats.hocr import HocrFormat
+from text_recognizer.formats.json_format import JsonFormat, to_json
+from text_recognizer.formats.markdown import MarkdownFormat
+from text_recognizer.formats.page_xml import PageXmlFormat
+from text_recognizer.formats.pdf import PdfFormat
+from text_recognizer.formats.table import CsvFormat
+from text_recognizer.formats.text import ParagraphsFormat, TextFormat, to_text
 
-from text_recognizer.formats.json_format import to_json
-from text_recognizer.formats.text import to_text
-from text_recognizer.page import Page
-
-#: Name of a format -> (suffix of its files, a function that writes a page as text).
-FORMATS: dict[str, tuple[str, Callable[[Page], str]]] = {
-    "txt": (".txt", to_text),
-    "json": (".json", to_json),
+#: Every format by its name.
+FORMATS: dict[str, Format] = {
+    format.name: format
+    for format in (
+        TextFormat(),
+        ParagraphsFormat(),
+        MarkdownFormat(),
+        JsonFormat(),
+        AltoFormat(),
+        PageXmlFormat(),
+        HocrFormat(),
+        CsvFormat(),
+        PdfFormat(),
+    )
 }
 
-__all__ = ["FORMATS", "to_json", "to_text"]
+__all__ = ["FORMATS", "Format", "FormatError", "Picture", "to_json", "to_text"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,7 +15,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response, Streami
 from starlette.concurrency import run_in_threadpool
 
 from text_recognizer import __version__
-from text_recognizer.formats import FORMATS
+from text_recognizer.formats import FORMATS, Format
 from text_recognizer.page import Page
 from text_recognizer.service import metrics
 from text_recognizer.service.descriptions import EVENTS, IMAGE, READ, READY, REFUSALS, WRITTEN, body
@@ -20,6 +23,7 @@ from text_recognizer.service.feedback import FeedbackStore, NewCorrection, Store
 from text_recognizer.service.problems import Problem
 from text_recognizer.service.requests import Source, asked
 from text_recognizer.service.schemas import (
+    WRITTEN_FORMATS,
     BatchRequest,
     ConsentRequest,
     FeedbackRequest,
@@ -122,7 +126,7 @@ async def settings(server: Server) -> dict[str, Any]:
     chosen = server.settings
     return {
         "version": __version__,
-        "formats": list(FORMATS),
+        "formats": WRITTEN_FORMATS,
         "max_request_bytes": chosen.max_request_bytes,
         "max_pages": chosen.max_pages,
         "feedback": server.store is not None,
@@ -133,7 +137,7 @@ async def settings(server: Server) -> dict[str, Any]:
 
 @router.post("/format", response_class=PlainTextResponse, responses=WRITTEN)
 async def format(request: FormatRequest, _: Owner) -> Response:
-    """Write pages, corrected ones for example, in a format. Several pages are parted by a form feed."""
+    """Write pages, corrected ones for example, as one file of a format. ALTO and PAGE hold one page a file."""
     return await run_in_threadpool(lambda: _written(request.to_pages(), request.format))
 
 
@@ -223,11 +227,23 @@ def _answered(found: dict[str, Any], format: str) -> Response:
 
 
 def _written(pages: list[Page], format: str) -> Response:
-    text = "\f".join(FORMATS[format][1](page) for page in pages)
-    if format == "json" and len(pages) > 1:
-        text = json.dumps([page.to_dict() for page in pages], ensure_ascii=False, indent=2) + "\n"
-    kind = "application/json" if format == "json" else "text/plain; charset=utf-8"
-    return Response(text.encode("utf-8", "backslashreplace"), media_type=kind)
+    """The pages as one file. Raises `Problem` 422 for several pages in a format that holds one."""
+    form = FORMATS[format]
+    if len(pages) == 1:
+        return Response(form.write(pages[0]), media_type=form.media_type)
+    if not form.several:
+        raise Problem(422, f"a file of the format {format} holds one page, not {len(pages)}: ask for each")
+    target = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        form.join((_part(Path(folder), form, page) for page in pages), target)
+    return Response(target.getvalue(), media_type=form.media_type)
+
+
+def _part(folder: Path, form: Format, page: Page) -> Path:
+    """A file of one page, for joining; the next one takes its place."""
+    part = folder / "page"
+    part.write_bytes(form.write(page))
+    return part
 
 
 def _owned(store: FeedbackStore, id: str, owner: str | None) -> StoredReading:

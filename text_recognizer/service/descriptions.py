@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from text_recognizer.formats import FORMATS
 from text_recognizer.service.results import PROBLEM_TYPE
-from text_recognizer.service.schemas import Options, ProblemOut
+from text_recognizer.service.schemas import WRITTEN_FORMATS, Options, ProblemOut
 
 Responses = dict[int | str, dict[str, Any]]
 
 _PROBLEM = {PROBLEM_TYPE: {"schema": ProblemOut.model_json_schema()}}
+
+_FILES = {FORMATS[name].media_type: {"schema": {"type": "string"}} for name in WRITTEN_FORMATS if name != "json"}
 
 #: Of every route of the API.
 REFUSALS: Responses = {
@@ -19,14 +22,14 @@ REFUSALS: Responses = {
 
 #: Of the routes that read one document.
 READ: Responses = {
-    200: {"description": "What was read", "content": {"text/plain": {"schema": {"type": "string"}}}},
+    200: {"description": "What was read", "content": _FILES},
     502: {"description": "The server of the image failed", "content": _PROBLEM},
     504: {"description": "The server of the image was too slow", "content": _PROBLEM},
 }
 EVENTS: Responses = {
     200: {"description": "Events, one a line, as they happen", "content": {"application/x-ndjson": {}}}
 }
-WRITTEN: Responses = {200: {"description": "The pages in the format", "content": {"application/json": {}}}}
+WRITTEN: Responses = {200: {"description": "The pages in the format", "content": {"application/json": {}} | _FILES}}
 IMAGE: Responses = {
     200: {"description": "The image", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 }

@@ -9,15 +9,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from text_recognizer.formats import FORMATS
 from text_recognizer.page import Page
 
+#: The formats that the API writes: those for which a reading is enough, without its picture.
+WRITTEN_FORMATS = [name for name, format in FORMATS.items() if not format.needs_image]
+
 
 def _known_format(name: str) -> str:
-    if name not in FORMATS:
-        raise ValueError(f"there are the formats {', '.join(FORMATS)}")
+    if name not in WRITTEN_FORMATS:
+        raise ValueError(f"there are the formats {', '.join(WRITTEN_FORMATS)}")
     return name
 
 
 FormatName = Annotated[
-    str, AfterValidator(_known_format), WithJsonSchema({"type": "string", "enum": list(FORMATS), "title": "Format"})
+    str, AfterValidator(_known_format), WithJsonSchema({"type": "string", "enum": WRITTEN_FORMATS, "title": "Format"})
 ]
 
 _Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
@@ -46,7 +49,7 @@ class Options(BaseModel):
     """How to read; in JSON beside the image, in a form as fields, otherwise in the query."""
 
     unit: Literal["page", "line"] = Field("page", description="Whether an image holds a page or one cropped line")
-    format: FormatName = Field("json", description="json: the object described here; others: the text in that format")
+    format: FormatName = Field("json", description="json: the object described here; others: a file of that format")
     language_model: bool = Field(True, description="Whether the language model, if the server has one, has its say")
     store: bool = Field(False, description="Keep reading and image on the server, so that it can be corrected")
     consent: bool = Field(False, description="What is kept may be used for training")

@@ -5,15 +5,15 @@ import { $, alertPerson, say } from "./ui.js";
 
 const NAMES = {
   txt: "Plain text (.txt)",
+  paragraphs: "Plain text, paragraphs joined (.txt)",
   json: "JSON with outlines (.json)",
   md: "Markdown (.md)",
   alto: "ALTO (.xml)",
   page: "PAGE XML (.xml)",
-  hocr: "hOCR (.html)",
-  pdf: "Searchable PDF (.pdf)",
+  hocr: "hOCR (.hocr)",
   csv: "Lines (.csv)",
 };
-const SUFFIXES = { alto: "alto.xml", page: "page.xml", hocr: "hocr.html" };
+const SUFFIXES = { paragraphs: "txt", alto: "alto.xml", page: "page.xml" };
 
 export class Downloads {
   /** pages(): of the current document, as the server knows them. name(): of its file. */

@@ -1,0 +1,120 @@
+"""PAGE XML content of 2019-07-15 (Pletschacher and Antonacopoulos, ICPR 2010): what tools of the field exchange.
+
+What PAGE has no place for stands in its elements for users (UserAttribute): the column of a region, the confidences
+of the characters of a word, whose places are not known, and the order of lines where regions do not give it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from xml.etree.ElementTree import Element, SubElement
+
+from text_recognizer.formats.blocks import line_order, regions_or_whole
+from text_recognizer.formats.format import Format, FormatError, Picture
+from text_recognizer.formats.page_xml_reading import read_page
+from text_recognizer.formats.scaling import scaled
+from text_recognizer.formats.xml_files import box, number, parse_xml, placed_words, rectangle, to_bytes
+from text_recognizer.page import Line, Page, Polygon, Word
+
+NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
+_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
+
+
+class PageXmlFormat(Format):
+    """PAGE XML of 2019, read back without loss; also reads PAGE of 2010 to 2024 of other programs."""
+
+    name = "page"
+    suffix = ".page.xml"
+    media_type = "application/xml"
+
+    def write(self, page: Page, picture: Picture | None = None) -> bytes:
+        """The page as a PAGE file. It says when it was written, as the schema demands: two are not the same bytes."""
+        schema = f"{NAMESPACE} {NAMESPACE}/pagecontent.xsd"
+        root = Element("PcGts", {"xmlns": NAMESPACE, "xmlns:xsi": _INSTANCE, "xsi:schemaLocation": schema})
+        _metadata(root, page)
+        size = {"imageWidth": str(page.width), "imageHeight": str(page.height)}
+        sheet = SubElement(root, "Page", {"imageFilename": page.source or ""} | size)
+        _reading_order(sheet, page)
+        for count, (region, lines) in enumerate(regions_or_whole(page)):
+            element = SubElement(sheet, "TextRegion", {"id": f"region_{count}"})
+            if region is None:
+                _coords(element, _around([page.lines[n].polygon for n in lines]))
+            else:
+                element.set("type", region.kind)
+                _coords(element, region.polygon)
+                if region.column is not None:
+                    _user_defined(element, {"column": str(region.column)})
+            for line in lines:
+                _line(element, page.lines[line], line)
+            _text(element, "\n".join(page.lines[line].text for line in lines), None)
+        return to_bytes(root)
+
+    def read(self, data: bytes, size: tuple[int, int] | None = None) -> Page:
+        """The page of a PAGE file of any program."""
+        root = parse_xml(data)
+        if root.tag != "PcGts":
+            raise FormatError(f"this is not PAGE XML: its root is <{root.tag}>")
+        return scaled(read_page(root), size)
+
+
+def _metadata(root: Element, page: Page) -> None:
+    now = datetime.now(UTC).replace(microsecond=0, tzinfo=None).isoformat()  # PAGE wants UTC, and says it nowhere
+    metadata = SubElement(root, "Metadata")
+    SubElement(metadata, "Creator").text = "Text Recognizer"
+    SubElement(metadata, "Created").text = now
+    SubElement(metadata, "LastChange").text = now
+    for role, identity in page.models.items():
+        SubElement(metadata, "MetadataItem", {"type": "processingStep", "name": role, "value": identity})
+
+
+def _reading_order(sheet: Element, page: Page) -> None:
+    if not page.regions:
+        return
+    group = SubElement(SubElement(sheet, "ReadingOrder"), "OrderedGroup", {"id": "order"})
+    for count, _ in enumerate(page.regions):
+        SubElement(group, "RegionRefIndexed", {"index": str(count), "regionRef": f"region_{count}"})
+    if line_order(page) != list(range(len(page.lines))):
+        names = " ".join(f"line_{count}" for count in range(len(page.lines)))
+        _user_defined(sheet, {"lineOrder": names})
+
+
+def _line(region: Element, line: Line, count: int) -> None:
+    element = SubElement(region, "TextLine", {"id": f"line_{count}"})
+    _coords(element, line.polygon)
+    if line.baseline:
+        _coords(element, line.baseline, "Baseline")
+    for place, word in enumerate(placed_words(line)):
+        _word(element, word, f"word_{count}_{place}")
+    _text(element, line.text, line.confidence)
+
+
+def _word(line: Element, word: Word, name: str) -> None:
+    element = SubElement(line, "Word", {"id": name})
+    _coords(element, word.polygon)
+    _text(element, word.text, word.confidence)
+    if word.character_confidences:
+        values = " ".join(number(value) for value in word.character_confidences)
+        _user_defined(element, {"characterConfidences": values})
+
+
+def _coords(element: Element, polygon: Polygon, tag: str = "Coords") -> None:
+    """Points as the schema has them: whole numbers, none negative, two at least; what has no place is at 0,0 twice."""
+    polygon = polygon + polygon[-1:] if len(polygon) == 1 else polygon
+    points = " ".join(f"{max(0, round(x))},{max(0, round(y))}" for x, y in polygon) or "0,0 0,0"
+    SubElement(element, tag, {"points": points})
+
+
+def _around(polygons: list[Polygon]) -> Polygon:
+    points = tuple(point for polygon in polygons for point in polygon)
+    return rectangle(*box(points)) if points else ()
+
+
+def _text(element: Element, text: str, confidence: float | None) -> None:
+    known = {} if confidence is None else {"conf": number(confidence)}
+    SubElement(SubElement(element, "TextEquiv", known), "Unicode").text = text
+
+
+def _user_defined(element: Element, values: dict[str, str]) -> None:
+    holder = SubElement(element, "UserDefined")
+    for name, value in values.items():
+        SubElement(holder, "UserAttribute", {"name": name, "type": "xsd:string", "value": value})
