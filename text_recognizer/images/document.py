@@ -27,7 +27,8 @@ from text_recognizer.images.open import (
 
 PDF_DPI = 200  # handwriting's strokes are four pixels wide; more only costs time
 _PDF_PIXELS = 40_000_000  # a page of unusual size is rendered coarser rather than refused
-_PDFIUM = threading.RLock()  # PDFium is not safe in several threads
+#: To be held by whoever calls PDFium, which is not safe in several threads.
+PDFIUM = threading.RLock()
 
 
 class Document:
@@ -49,6 +50,14 @@ class Document:
         """Page `number` as uint8 (H, W) or (H, W, 3) RGB, upright. Raises ImageError where it is damaged."""
         raise NotImplementedError
 
+    def has_text(self, number: int) -> bool:  # noqa: ARG002
+        """Whether page `number` holds text beside its picture, as a PDF from a word processor or a recogniser does."""
+        return False
+
+    def resolution(self, number: int) -> float | None:  # noqa: ARG002
+        """Pixels an inch of page `number` as `page` gives it, where the file says."""
+        return None
+
     def close(self) -> None:
         """Give back what is held."""
 
@@ -60,14 +69,19 @@ class Document:
 
 
 def open_document(
-    source: str | Path | bytes, max_pixels: int = MAX_PIXELS, max_pages: int = 10_000, dpi: int = PDF_DPI
+    source: str | Path | bytes,
+    max_pixels: int = MAX_PIXELS,
+    max_pages: int = 10_000,
+    dpi: int = PDF_DPI,
+    name: str | None = None,
 ) -> Document:
     """The document in a file or in the bytes of one: PDF, or any format of `open_image`.
 
-    max_pixels: of a page. max_pages: longer documents are refused. dpi: at which PDF pages are rendered.
+    max_pixels: of a page. max_pages: longer documents are refused. dpi: at which PDF pages are rendered. name: what
+    messages call it, by default its path.
     Raises ImageError (a ValueError) where it cannot be read: damaged, encrypted, of an unknown kind, too long.
     """
-    name = "the document" if isinstance(source, bytes) else str(source)
+    name = name or ("the document" if isinstance(source, bytes) else str(source))
     data = source if isinstance(source, bytes) else read_file(Path(source))
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)")
@@ -112,6 +126,17 @@ class _ImageDocument(Document):
         except DAMAGE as error:
             raise ImageError(f"{name} is damaged or cut short: {error}") from error
 
+    def resolution(self, number: int) -> float | None:
+        """See `Document.resolution`."""
+        try:
+            with image_header(self._data) as image:
+                if number:
+                    image.seek(number)
+                dpi = float(image.info["dpi"][0])
+        except (ImageError, *DAMAGE):
+            return None
+        return dpi if 30 <= dpi <= 4800 else None  # programs that do not know it write 1
+
 
 class _PdfDocument(Document):
     """Pages of a PDF, rendered by PDFium."""
@@ -120,7 +145,7 @@ class _PdfDocument(Document):
         import pypdfium2  # here, so that reading images does not load it
 
         self._dpi, self._error = dpi, pypdfium2.PdfiumError
-        with _PDFIUM:
+        with PDFIUM:
             try:
                 self._pdf: Any = pypdfium2.PdfDocument(io.BytesIO(data).getvalue())
                 count = len(self._pdf)
@@ -137,7 +162,7 @@ class _PdfDocument(Document):
     def page(self, number: int) -> NDArray[np.uint8]:
         """See `Document.page`."""
         name = f"page {number + 1} of {self.name}"
-        with _PDFIUM:
+        with PDFIUM:
             try:
                 page = self._pdf[number]
                 pixels = page.render(scale=self._scale(page, name)).to_pil().convert("RGB")
@@ -147,6 +172,30 @@ class _PdfDocument(Document):
             except (self._error, *DAMAGE) as error:  # whatever PDFium and its wrapper stumble over
                 raise ImageError(f"{name} cannot be rendered: {error}") from error
         return pixels_of(pixels, name, self.max_pixels)
+
+    def has_text(self, number: int) -> bool:
+        """See `Document.has_text`."""
+        with PDFIUM:
+            try:
+                page = self._pdf[number]
+                text = page.get_textpage()
+                found = text.count_chars() > 0
+                text.close()
+                page.close()
+            except (self._error, *DAMAGE):
+                return False  # rendering it says what is the matter
+        return found
+
+    def resolution(self, number: int) -> float | None:
+        """See `Document.resolution`."""
+        with PDFIUM:
+            try:
+                page = self._pdf[number]
+                scale = self._scale(page, self.name)
+                page.close()
+            except (ImageError, self._error, *DAMAGE):
+                return None
+        return 72 * scale
 
     def _scale(self, page: Any, name: str) -> float:
         """Pixels a point (1/72 inch) at which to render. Raises ImageError where no scale makes a sensible picture."""
@@ -159,7 +208,7 @@ class _PdfDocument(Document):
 
     def close(self) -> None:
         """See `Document.close`."""
-        with _PDFIUM:
+        with PDFIUM:
             self._pdf.close()
 
     def __del__(self) -> None:

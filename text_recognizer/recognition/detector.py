@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.images import NORMALIZATION_VERSION, to_gray
+from text_recognizer.recognition.boxes import straight_boxes
 from text_recognizer.recognition.bundle import Session, load_bundle
 from text_recognizer.recognition.detector_input import detector_input
 from text_recognizer.recognition.layout import DetectedLine, lines_from_maps, with_ink
@@ -37,7 +38,7 @@ class LineDetector:
             # Very large or very small writing: look again at the size the network knows best.
             again = self._at_scale(gray, better)
             lines = again or lines
-        return [lines[index] for index in reading_order([line.box for line in lines])]
+        return [lines[index] for index in reading_order(straight_boxes(lines))]
 
     def _single_line(self, gray: NDArray[np.uint8], scale: float) -> list[DetectedLine]:
         """The line of a crop that holds just one; nothing for anything else. A look at a small size, so it is cheap."""

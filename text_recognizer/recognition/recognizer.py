@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.images import ImageSource, LineStrip, open_image, to_gray
 from text_recognizer.images.open import MAX_PIXELS
-from text_recognizer.page import Line, Page, Polygon, Word
+from text_recognizer.images.preparation import PreparedPage
+from text_recognizer.images.preparation import prepare as prepare_pages
+from text_recognizer.page import Line, Page, Polygon, Region, Word
 from text_recognizer.recognition.attention import AttentionLineRecognizer
 from text_recognizer.recognition.bundle import Bundle, bundle_task
 from text_recognizer.recognition.characters import CharacterRecognizer, ReadCharacter
@@ -18,6 +21,7 @@ from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.layout import DetectedLine
 from text_recognizer.recognition.lines import OWN_LANGUAGE, LineTextRecognizer, ReadLine
 from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
+from text_recognizer.recognition.regions import page_regions
 
 _Points = NDArray[np.float64]
 
@@ -79,29 +83,38 @@ class TextRecognizer:
             self._paragraph_reader = ParagraphTextRecognizer(self._paragraphs_name, self.detector, self._threads)
         return self._paragraph_reader
 
-    def read(self, source: ImageSource, use_language: bool = True) -> Page:
+    def read(self, source: ImageSource, use_language: bool = True, prepare: str | Collection[str] = "auto") -> Page:
         """Read a page.
 
         source: a path, the bytes of a file, a PIL image, or an array as `images.open_image` takes it. use_language:
-        whether the language model has its say.
-        Raises ImageError (a ValueError) where the image cannot be read. A blank page has no lines.
+        whether the language model has its say. prepare: what is done to the image before, "none", "auto" or names of
+        steps (`images.preparation.STEPS`); coordinates are those of the image that was given in any case.
+        Raises ImageError (a ValueError) where the image cannot be read, ValueError for an unknown step. A blank page
+        has no lines.
         """
-        image = to_gray(open_image(source, self.max_pixels))  # as in training: lines are cut from gray pages
-        found = self.detector.detect(image)
-        strips = [LineStrip(line.baseline, line.polygon) for line in found]
-        crops = [strip.cut(image) for strip in strips]
+        image = open_image(source, self.max_pixels)
+        size = image.shape[1], image.shape[0]
+        found: list[tuple[PreparedPage, DetectedLine, LineStrip]] = []
+        crops: list[NDArray[np.uint8]] = []
+        for part in prepare_pages(image, prepare):
+            gray = to_gray(part.image)  # as in training: lines are cut from gray pages
+            for detected in self.detector.detect(gray):
+                strip = LineStrip(detected.baseline, detected.polygon)
+                found.append((part, detected, strip))
+                crops.append(strip.cut(gray))
         readings = self.line_reader.read(crops, consecutive=True, use_language=use_language)
-        lines = (
-            _page_line(reading, detected, strip, (image.shape[1], image.shape[0]))
-            for reading, detected, strip in zip(readings, found, strips, strict=True)
-        )
+        lines = [
+            (part, detected, line)
+            for reading, (part, detected, strip) in zip(readings, found, strict=True)
+            if (line := _page_line(reading, detected, strip, part, size)).text
+        ]
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
         return Page(
-            tuple(line for line in lines if line.text),
-            image.shape[1],
-            image.shape[0],
+            tuple(line for _, _, line in lines),
+            *size,
             name,
             {"detector": self.detector.bundle.identity} | self.line_models(use_language),
+            _regions(lines),
         )
 
     def read_lines(self, sources: Sequence[ImageSource], use_language: bool = True) -> list[Line]:
@@ -162,13 +175,29 @@ def _character_line(reading: ReadCharacter, image: NDArray[np.uint8]) -> Line:
     return Line(reading.text, whole, reading.confidence, (), words)
 
 
-def _page_line(reading: ReadLine, detected: DetectedLine, strip: LineStrip, size: tuple[int, int]) -> Line:
+def _page_line(
+    reading: ReadLine, detected: DetectedLine, strip: LineStrip, part: PreparedPage, size: tuple[int, int]
+) -> Line:
+    def original(points: _Points) -> Polygon:
+        return _polygon(part.original(points), *size)
+
     words = tuple(
-        Word(word.text, _polygon(strip.to_page(_corners(word.box)), *size), word.confidence, word.character_confidences)
+        Word(word.text, original(strip.to_page(_corners(word.box))), word.confidence, word.character_confidences)
         for word in reading.words
     )
-    outline, baseline = _polygon(detected.polygon, *size), _polygon(detected.baseline, *size)
-    return Line(reading.text, outline, reading.confidence, baseline, words)
+    return Line(reading.text, original(detected.polygon), reading.confidence, original(detected.baseline), words)
+
+
+def _regions(lines: Sequence[tuple[PreparedPage, DetectedLine, Line]]) -> tuple[Region, ...]:
+    """The regions of each part of a page, found where it is straight and outlined as it lies in the image."""
+    regions: list[Region] = []
+    first = 0
+    for _, group in groupby(lines, key=lambda line: id(line[0])):
+        members = list(group)
+        outlines = [line.polygon for _, _, line in members]
+        regions += page_regions([detected for _, detected, _ in members], outlines, first)
+        first += len(members)
+    return tuple(regions)
 
 
 def _crop_line(reading: ReadLine, image: NDArray[np.uint8]) -> Line:

@@ -53,7 +53,7 @@ class SyntheticPages:
             left = margin + column * (inner + gutter)
             start = top + rng.choice([0, rng.randint(0, 60)])
             self._block(ink, lines, rng, (left, start, inner), rng.randint(3, 40))
-        paper = _paper(ink, rng, noise)
+        paper = lay_on_paper(ink, rng, noise)
         return TracedPage(f"synthetic-page-{self.seed}-{number}", paper, lines)
 
     def pages(self, count: int) -> Iterator[TracedPage]:
@@ -104,8 +104,8 @@ class SyntheticPages:
         return mask[:, : gaps[-1] if len(gaps) and gaps[-1] > width // 2 else width]
 
 
-def _paper(ink: NDArray[np.uint8], rng: random.Random, noise: np.random.Generator) -> NDArray[np.uint8]:
-    """The ink on uneven paper with things that are no text."""
+def lay_on_paper(ink: NDArray[np.uint8], rng: random.Random, noise: np.random.Generator) -> NDArray[np.uint8]:
+    """The ink uint8 (H, W) on uneven paper with things that are no text: the page gray uint8 (H, W)."""
     height, width = ink.shape
     light, dark = rng.randint(180, 250), rng.randint(10, 110)
     coarse = noise.normal(0, rng.uniform(0, 10), (8, 6)).astype(np.float32)
