@@ -10,7 +10,8 @@ from text_recognizer.images.normalize import ink_density, to_gray
 
 _SIDE = 800  # pixels of the longer side at which the gutter is looked for
 _PAPER_KERNEL = 31  # window, in those pixels, that must contain some paper
-_LANDSCAPE = 1.2  # width by height of two pages, at the least
+_LANDSCAPE = 1.2, 2.4  # width by height of two pages, at the least and at most
+_ROWS = 3  # of writing, on each page: two words side by side are no spread
 _INK = 0.35  # density from which a pixel counts
 _LEAST_INK = 0.004  # share of each page that must be written on
 _SHADOW = 0.08  # of the paper's level that the gutter loses
@@ -23,22 +24,29 @@ _CROSSED = 0.06  # share of the rows that may have ink close to the fold on both
 def find_gutter(image: NDArray[np.uint8]) -> int | None:
     """The column at which two pages side by side meet; None where the picture seems to show one page.
 
-    image: uint8 (H, W) gray or (H, W, 3) RGB, upright. The column lies in the middle third. There must be writing on
-    both sides of it, and at it either the shadow of a fold from top to bottom, or a band that is free of writing.
+    image: uint8 (H, W) gray or (H, W, 3) RGB, upright. The column lies in the middle third. There must be rows of
+    writing on both sides of it, and at it either the shadow of a fold from top to bottom, or a band free of writing.
     """
     gray = to_gray(image)
     scale = min(1.0, _SIDE / max(gray.shape))
     width, height = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
-    if min(width, height) < 64 or width < _LANDSCAPE * height:
+    if min(width, height) < 64 or not _LANDSCAPE[0] * height <= width <= _LANDSCAPE[1] * height:
         return None
     small = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     ink = ink_density(small, kernel=_PAPER_KERNEL) > _INK
     column = _shadow(small, ink)
     if column is None:
         column = _empty_band(ink)
-    if column is None or min(ink[:, :column].mean(), ink[:, column:].mean()) < _LEAST_INK:
+    if column is None or not all(_is_page(side) for side in (ink[:, :column], ink[:, column:])):
         return None
     return round((column + 0.5) / scale)
+
+
+def _is_page(ink: NDArray[np.bool_]) -> bool:
+    """Whether a side of the gutter is written on, in more than a row or two."""
+    rows = np.convolve(ink.mean(axis=1), np.ones(3) / 3, mode="same")
+    written = rows > 0.25 * np.quantile(rows, 0.95)
+    return bool(ink.mean() >= _LEAST_INK and np.count_nonzero(np.diff(written.astype(np.int8)) == 1) >= _ROWS)
 
 
 def _shadow(gray: NDArray[np.uint8], ink: NDArray[np.bool_]) -> int | None:
