@@ -1,11 +1,10 @@
-"""`text-recognizer read`: images of handwriting to text."""
+"""`text-recognizer read`: images and documents of handwriting to text."""
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
+import itertools
 import warnings
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,17 +13,28 @@ import typer
 
 from text_recognizer.cli.errors import BAD_INPUT, complain, explained
 from text_recognizer.formats import FORMATS
-from text_recognizer.page import Page
 
 if TYPE_CHECKING:
-    from text_recognizer import TextRecognizer
+    from text_recognizer.formats import Format, Picture
+    from text_recognizer.jobs.opening import Opener
+    from text_recognizer.jobs.page_numbers import PageNumbers
+    from text_recognizer.jobs.recipe import Reader, Recipe
+    from text_recognizer.jobs.sources import Source
+    from text_recognizer.page import Page
 
 
 class FormatName(StrEnum):
     """The formats of `text_recognizer.formats`."""
 
     txt = "txt"
+    paragraphs = "paragraphs"
+    md = "md"
     json = "json"
+    alto = "alto"
+    page = "page"
+    hocr = "hocr"
+    csv = "csv"
+    pdf = "pdf"
 
 
 class Unit(StrEnum):
@@ -37,9 +47,19 @@ class Unit(StrEnum):
 
 
 def read(
-    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images: PNG, JPEG, TIFF, WebP, BMP.")],
-    format: Annotated[FormatName, typer.Option(help="How to write what was read.")] = FormatName.txt,
-    output: Annotated[Path | None, typer.Option(help="Folder for one file an image, instead of stdout.")] = None,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="PNG, JPEG, TIFF, WebP, BMP, PDF; folders and zip archives of them, globs in quotes, - for stdin.",
+        ),
+    ],
+    format: Annotated[
+        list[FormatName], typer.Option(help="How to write what was read; several times with --output.")
+    ] = [FormatName.txt],  # noqa: B006 - nobody changes it
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for a file a document, instead of stdout; goes on where it stopped.")
+    ] = None,
     unit: Annotated[
         Unit, typer.Option(help="What an image holds: a page, one paragraph, one cropped line, or one character.")
     ] = Unit.page,
@@ -54,117 +74,96 @@ def read(
         int,
         typer.Option(min=1, max=3, help="Looks at each line: more make fewer errors and take as many times as long."),
     ] = 1,
+    prepare: Annotated[
+        str,
+        typer.Option(help="Before a page is read: none, auto, or some of outline,crop,deskew,split,light."),
+    ] = "auto",
+    pages: Annotated[str, typer.Option(help="Which pages of documents: 1-3,7 or 5-; all by default.")] = "",
+    dpi: Annotated[int, typer.Option(min=50, max=1200, help="At which pages of PDF files are rendered.")] = 200,
+    jobs: Annotated[int, typer.Option(min=0, max=256, help="With --output: processes that read; 0: one a core.")] = 1,
+    again: Annotated[bool, typer.Option("--again", help="With --output: read again what was read before.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --output: read again what could not be read before.")
+    ] = False,
 ) -> None:
-    """Read images of handwriting. A file that cannot be read is named on stderr; the others still are read."""
+    """Read handwriting. What cannot be read is named on stderr, and the rest still is read."""
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what cannot be read is an error of ours
     with explained():
-        from text_recognizer import TextRecognizer
+        from text_recognizer.jobs.page_numbers import PageNumbers
+        from text_recognizer.jobs.recipe import Recipe
 
-        if unit is Unit.character:
-            recognizer = TextRecognizer(characters=model or "characters")
-            _ = recognizer.character_reader
-        elif unit is Unit.paragraph:
-            recognizer = TextRecognizer(paragraphs=model or "paragraphs", detector=detector)
-            _ = recognizer.paragraph_reader
-        else:
-            recognizer = TextRecognizer(lines=model or "lines", detector=detector, language=language, looks=looks)
-        if unit is Unit.page:
-            _ = recognizer.detector  # loaded now, so that a wrong one is named before anything is read
+        formats = tuple(dict.fromkeys(name.value for name in format))
+        recipe = Recipe(unit.value, model, detector, language, looks, prepare, dpi)
+        numbers = PageNumbers(pages)
         if output is not None:
-            output.mkdir(parents=True, exist_ok=True)
-    sink = Folder(output, format.value) if output is not None else Screen(format.value, several=len(paths) > 1)
-    failed = False
-    for path in paths:
-        page = _read_one(recognizer, path, unit)
-        failed |= page is None or not sink.write(page, path)
-    sink.close()
+            from text_recognizer.jobs.run import Job, run_job
+
+            tally = run_job(Job(tuple(inputs), output, formats, recipe, numbers, jobs, again, retry_failed))
+            failed = tally.failed + tally.failed_before > 0
+        elif len(formats) > 1 or jobs != 1 or again or retry_failed:
+            raise ValueError("several formats, --jobs, --again and --retry-failed need a folder to write to: --output")
+        else:
+            failed = not _to_screen(inputs, FORMATS[formats[0]], recipe, numbers)
     if failed:
         raise typer.Exit(BAD_INPUT)
 
 
-def _read_one(recognizer: TextRecognizer, path: Path, unit: Unit) -> Page | None:
-    """The page of one file; None, after a line on stderr, where it cannot be read."""
-    from text_recognizer.images import ImageError, open_image
+def _to_screen(inputs: list[str], form: Format, recipe: Recipe, numbers: PageNumbers) -> bool:
+    """Read one page after the other in this process; whether all could be read."""
+    from text_recognizer.cli.screen import Screen
+    from text_recognizer.jobs.opening import Opener
+    from text_recognizer.jobs.recipe import Reader
+    from text_recognizer.jobs.sources import Sources
 
-    try:
-        if unit is Unit.page:
-            return recognizer.read(path)
-        if unit is Unit.paragraph:
-            return recognizer.read_paragraph(path)
-        image = open_image(path)
-        if unit is Unit.character:
-            line = recognizer.read_characters([image])[0]
-            models = {"characters": recognizer.character_reader.bundle.identity}
-        else:
-            line = recognizer.read_lines([image])[0]
-            models = recognizer.line_models()
-        return Page((line,) if line.text else (), image.shape[1], image.shape[0], str(path), models)
-    except ImageError as error:
+    reader = Reader(recipe)  # first, so that a wrong model is named before anything is read
+    sources = Sources(inputs)
+    found = iter(sources)
+    first = list(itertools.islice(found, 2))
+    if not first:
+        raise ValueError(f"nothing to read: {sources.passed_over} files, none of a kind that is known")
+    readings = _Readings(reader, Opener(recipe.max_pixels, recipe.dpi), numbers)
+    pages = readings.of(itertools.chain(first, found))
+    start = list(itertools.islice(pages, 1))  # a document that is alone says how many pages it has once it is open
+    with Screen(form, several=len(first) > 1 or readings.longest > 1) as screen:
+        for page, picture in itertools.chain(start, pages):
+            screen.write(page, picture)
+    return not readings.failed
+
+
+class _Readings:
+    """Reads documents page by page. failed: whether something could not be read. longest: pages of a document."""
+
+    def __init__(self, reader: Reader, opener: Opener, numbers: PageNumbers) -> None:
+        self._reader, self._opener, self._numbers = reader, opener, numbers
+        self.failed = False
+        self.longest = 0
+
+    def of(self, sources: Iterator[Source]) -> Iterator[tuple[Page, Picture]]:
+        """The pages that can be read; of each other one there is a line on stderr."""
+        from text_recognizer.images import ImageError
+        from text_recognizer.jobs.worker import read_page
+
+        for source in sources:
+            try:
+                document = self._opener.open(source)
+            except ImageError as error:
+                self._complain(error)
+                continue
+            self.longest = max(self.longest, len(document))
+            numbers = self._numbers.of(len(document))
+            if not numbers:
+                complain(f"{source.name} has {len(document)} pages, none of which --pages {self._numbers.text} names")
+            told = False
+            for number in numbers:
+                try:
+                    yield read_page(self._reader, document, number)
+                except ImageError as error:
+                    self._complain(error)
+                    continue
+                if not told and document.document.has_text(number - 1):
+                    told = True
+                    complain(f"{source.name} holds text already; what is read is its picture")
+
+    def _complain(self, error: Exception) -> None:
+        self.failed = True
         complain(error)
-        return None
-
-
-class Screen:
-    """Writes pages to stdout: texts under the names of their files, JSON as one document (a list of several)."""
-
-    def __init__(self, format: str, several: bool) -> None:
-        self.format, self.several, self.count = format, several, 0
-
-    def write(self, page: Page, path: Path) -> bool:
-        """Write one page."""
-        text = FORMATS[self.format][1](page)
-        if self.several and self.format == "json":
-            text = (",\n" if self.count else "[\n") + text.rstrip("\n")
-        elif self.several:
-            text = f"==> {path} <==\n{text}\n"
-        self.count += 1
-        self._print(text)
-        return True
-
-    def close(self) -> None:
-        """End the document."""
-        if self.several and self.format == "json":
-            self._print("\n]\n" if self.count else "[]\n")
-
-    def _print(self, text: str) -> None:
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-        sys.stdout.buffer.flush()
-
-
-class Folder:
-    """Writes a file a page into a folder."""
-
-    def __init__(self, folder: Path, format: str) -> None:
-        self.folder, self.format = folder, format
-        self.written: set[Path] = set()
-
-    def write(self, page: Page, path: Path) -> bool:
-        """Write one page; False, after a line on stderr, where that fails or would replace another page's file."""
-        suffix, form = FORMATS[self.format]
-        target = self.folder / f"{path.stem}{suffix}"
-        if target in self.written:
-            complain(f"{path} is not written: {target} holds another image of this call with the same name")
-            return False
-        try:
-            _write_file(target, form(page))
-        except OSError as error:
-            complain(f"{target} cannot be written: {error}")
-            return False
-        self.written.add(target)
-        return True
-
-    def close(self) -> None:
-        """Nothing to end: every file is whole."""
-
-
-def _write_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise

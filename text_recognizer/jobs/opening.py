@@ -1,0 +1,94 @@
+"""A document's bytes and pages, the last one kept open, for its pages are mostly read one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+from text_recognizer.images import ImageError, open_document
+from text_recognizer.images.open import DAMAGE, image_header, read_file
+from text_recognizer.jobs.archives import Archive
+from text_recognizer.jobs.sources import STDIN, Source
+
+MAX_PAGES = 100_000
+
+
+class OpenDocument:
+    """A document that is open. sha256: of its bytes. jpeg: they themselves, where they are one upright JPEG picture."""
+
+    def __init__(self, source: Source, data: bytes, sha256: str, max_pixels: int, dpi: int) -> None:
+        self.name, self.sha256 = source.name, sha256
+        self.document = open_document(data, max_pixels, MAX_PAGES, dpi, source.name)
+        self.jpeg = data if self.document.kind == "JPEG" and is_upright(data) else None
+
+    def __len__(self) -> int:
+        return len(self.document)
+
+    def page_source(self, number: int) -> str:
+        """What page `number`, from 1, is called: see `Page.source`."""
+        return page_source(self.name, number, len(self))
+
+
+class Opener:
+    """Opens documents, and keeps the last one and the last archive. max_pixels, dpi: of `images.open_document`."""
+
+    def __init__(self, max_pixels: int, dpi: int) -> None:
+        self.max_pixels, self.dpi = max_pixels, dpi
+        self._last: OpenDocument | None = None
+        self._archive: Archive | None = None
+
+    def open(self, source: Source) -> OpenDocument:
+        """The document. Raises UnreadableError where it cannot be read, ImageError where there is nothing to read."""
+        if self._last is not None and self._last.name == source.name:
+            return self._last
+        self.close()
+        data = self._bytes(source)
+        sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            self._last = OpenDocument(source, data, sha256, self.max_pixels, self.dpi)
+        except ImageError as error:
+            raise UnreadableError(str(error), sha256) from error
+        return self._last
+
+    def close(self) -> None:
+        """Give the last document back."""
+        if self._last is not None:
+            self._last.document.close()
+            self._last = None
+
+    def _bytes(self, source: Source) -> bytes:
+        if source.error is not None:
+            raise ImageError(source.error)
+        if source.path == STDIN:
+            return sys.stdin.buffer.read()
+        path = Path(source.path)
+        if source.member is None:
+            return read_file(path)
+        if self._archive is None or self._archive.path != path:
+            if self._archive is not None:
+                self._archive.close()
+            self._archive = Archive(path)
+        return self._archive.read(source.member)
+
+
+class UnreadableError(ImageError):
+    """A document that has bytes, but no pages that can be read. sha256: of the bytes."""
+
+    def __init__(self, message: str, sha256: str) -> None:
+        super().__init__(message)
+        self.sha256 = sha256
+
+
+def page_source(name: str, number: int, count: int) -> str:
+    """What page `number`, from 1, of a document of `count` pages is called (RFC 8118)."""
+    return name if count == 1 else f"{name}#page={number}"
+
+
+def is_upright(data: bytes) -> bool:
+    """Whether the EXIF orientation of an image is the usual one."""
+    try:
+        with image_header(data) as image:
+            return image.getexif().get(0x0112, 1) == 1
+    except DAMAGE:
+        return False
