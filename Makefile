@@ -44,7 +44,7 @@ $(VENV)/.serving: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@ $(VENV)/.runtime
 
 $(VENV)/.develop: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[train,wandb,sweep,notebooks,serve,postgres,s3,dev]'
+	$(PIP) --editable '.[train,wandb,sweep,ray,notebooks,serve,postgres,s3,dev]'
 	@touch $@ $(VENV)/.runtime $(VENV)/.serving
 
 clean:

@@ -58,7 +58,7 @@ def read(
         list[FormatName], typer.Option(help="How to write what was read; several times with --output.")
     ] = [FormatName.txt],  # noqa: B006 - nobody changes it
     output: Annotated[
-        Path | None, typer.Option(help="Folder for a file a document, instead of stdout; goes on where it stopped.")
+        str | None, typer.Option(help="Folder for a file a document, instead of stdout; goes on where it stopped.")
     ] = None,
     unit: Annotated[
         Unit, typer.Option(help="What an image holds: a page, one paragraph, one cropped line, or one character.")
@@ -85,6 +85,10 @@ def read(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="With --output: read again what could not be read before.")
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="With --output: read on the Ray cluster at this address, or local; stores as s3://... too."),
+    ] = None,
 ) -> None:
     """Read handwriting. What cannot be read is named on stderr, and the rest still is read."""
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what cannot be read is an error of ours
@@ -95,10 +99,12 @@ def read(
         formats = tuple(dict.fromkeys(name.value for name in format))
         recipe = Recipe(unit.value, model, detector, language, looks, prepare, dpi)
         numbers = PageNumbers(pages)
-        if output is not None:
+        if ray is not None:
+            failed = _on_cluster(inputs, output, formats, recipe, numbers, ray, 0 if jobs == 1 else jobs)
+        elif output is not None:
             from text_recognizer.jobs.run import Job, run_job
 
-            tally = run_job(Job(tuple(inputs), output, formats, recipe, numbers, jobs, again, retry_failed))
+            tally = run_job(Job(tuple(inputs), Path(output), formats, recipe, numbers, jobs, again, retry_failed))
             failed = tally.failed + tally.failed_before > 0
         elif len(formats) > 1 or jobs != 1 or again or retry_failed:
             raise ValueError("several formats, --jobs, --again and --retry-failed need a folder to write to: --output")
@@ -106,6 +112,26 @@ def read(
             failed = not _to_screen(inputs, FORMATS[formats[0]], recipe, numbers)
     if failed:
         raise typer.Exit(BAD_INPUT)
+
+
+def _on_cluster(
+    inputs: list[str],
+    output: str | None,
+    formats: tuple[str, ...],
+    recipe: Recipe,
+    numbers: PageNumbers,
+    address: str,
+    actors: int,
+) -> bool:
+    """Read on a Ray cluster, and say what was read; whether something failed."""
+    from text_recognizer.jobs.cluster import ClusterJob, run_on_cluster
+
+    if output is None:
+        raise ValueError("--ray needs a folder or a store to write to: --output")
+    tally = run_on_cluster(ClusterJob(tuple(inputs), output, formats, recipe, numbers, address, actors))
+    for line in tally.lines():
+        typer.echo(line, err=True)
+    return tally.failed > 0
 
 
 def _to_screen(inputs: list[str], form: Format, recipe: Recipe, numbers: PageNumbers) -> bool:

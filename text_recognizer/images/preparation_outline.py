@@ -71,7 +71,7 @@ def _paper_masks(plain: NDArray[np.uint8], lab: NDArray[np.float32]) -> Iterator
     distance = np.sqrt(((lab - np.median(border, axis=0)) ** 2).sum(axis=2)).clip(0, 255).astype(np.uint8)
     yield cv2.threshold(distance, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
     markers = np.zeros(light.shape, np.int32)
-    height, width = markers.shape
+    height, width = plain.shape[:2]
     markers[height * 2 // 5 : height * 3 // 5, width * 2 // 5 : width * 3 // 5] = 1
     markers[:2], markers[-2:], markers[:, :2], markers[:, -2:] = 2, 2, 2, 2
     yield (cv2.watershed(np.ascontiguousarray(plain), markers) == 1).astype(np.uint8)

@@ -78,7 +78,7 @@ class Tally:
             f"; {self.before} had been read before" if self.before else ""
         )
         if self.failed:
-            yield f"{self.failed} failed: see status and error in manifest.jsonl"
+            yield f"{self.failed} failed: see status and error in the manifest"
         if self.failed_before:
             yield f"{self.failed_before} had failed before: --retry-failed reads them again"
         if self.text:
