@@ -22,7 +22,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="lines")
-    parser.add_argument("--detector", default="detector")
+    parser.add_argument("--detector", default="auto")
     parser.add_argument("--language", default="auto", help="a language model, auto for that of the bundle, or none")
     parser.add_argument("--fast", action="store_true", help="leave out the photographs")
     options = parser.parse_args()

@@ -17,7 +17,9 @@ def evaluate(
     model: Annotated[
         str, typer.Option(help="Recogniser of lines, paragraphs or characters: a shipped name or a folder.")
     ] = "lines",
-    detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
+    detector: Annotated[
+        str, typer.Option(help="Line detector: a shipped name, a folder, or auto: the one of the model.")
+    ] = "auto",
     language: Annotated[
         str, typer.Option(help="Language model for lines and pages: a shipped name, a folder, none, or auto.")
     ] = "none",
@@ -46,10 +48,10 @@ def evaluate(
 
 def _paragraphs(model: str, detector: str, sources: list[str] | None, worst: int) -> None:
     from text_recognizer.learning.evaluation.paragraphs import PARAGRAPH_SETS, print_paragraphs
-    from text_recognizer.recognition.detector import LineDetector
+    from text_recognizer.recognition.detector import OWN_DETECTOR, LineDetector
     from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
 
-    recognizer = ParagraphTextRecognizer(model, LineDetector(detector))
+    recognizer = ParagraphTextRecognizer(model, LineDetector("detector" if detector == OWN_DETECTOR else detector))
     print_paragraphs(recognizer, sources or list(PARAGRAPH_SETS), worst)
 
 

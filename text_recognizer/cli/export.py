@@ -24,6 +24,9 @@ def export(
     language: Annotated[
         str, typer.Option(help="Language model that lines are to be read with: a shipped name or a folder.")
     ] = "language",
+    detector: Annotated[
+        str, typer.Option(help="Line detector that goes with a recogniser of lines: a shipped name or a folder.")
+    ] = "detector",
     stretch: Annotated[
         float, typer.Option(min=0.5, max=2, help="Make lines so much wider for reading; measure what suits a model.")
     ] = 1.0,
@@ -32,5 +35,5 @@ def export(
     with explained():
         from text_recognizer.learning.training.export import export_run
 
-        folder = export_run(runs[0], output, version, measure, runs[1:], language, stretch)
+        folder = export_run(runs[0], output, version, measure, runs[1:], language, stretch, detector)
     typer.echo(f"wrote {folder}")

@@ -66,7 +66,9 @@ def read(
     model: Annotated[
         str | None, typer.Option(help="Recogniser of lines (characters, paragraphs): a shipped name or a folder.")
     ] = None,
-    detector: Annotated[str, typer.Option(help="Line detector: a shipped name or a folder.")] = "detector",
+    detector: Annotated[
+        str, typer.Option(help="Line detector: a shipped name, a folder, or auto: the one of the model.")
+    ] = "auto",
     language: Annotated[
         str, typer.Option(help="Language model for lines: a shipped name, a folder, none, or auto: the model's own.")
     ] = "auto",
@@ -147,7 +149,7 @@ def _to_screen(inputs: list[str], form: Format, recipe: Recipe, numbers: PageNum
     first = list(itertools.islice(found, 2))
     if not first:
         raise ValueError(f"nothing to read: {sources.passed_over} files, none of a kind that is known")
-    readings = _Readings(reader, Opener(recipe.max_pixels, recipe.dpi), numbers)
+    readings = _Readings(reader, Opener(recipe.max_pixels, recipe.dpi), numbers, form)
     pages = readings.of(itertools.chain(first, found))
     start = list(itertools.islice(pages, 1))  # a document that is alone says how many pages it has once it is open
     with Screen(form, several=len(first) > 1 or readings.longest > 1) as screen:
@@ -159,8 +161,8 @@ def _to_screen(inputs: list[str], form: Format, recipe: Recipe, numbers: PageNum
 class _Readings:
     """Reads documents page by page. failed: whether something could not be read. longest: pages of a document."""
 
-    def __init__(self, reader: Reader, opener: Opener, numbers: PageNumbers) -> None:
-        self._reader, self._opener, self._numbers = reader, opener, numbers
+    def __init__(self, reader: Reader, opener: Opener, numbers: PageNumbers, form: Format) -> None:
+        self._reader, self._opener, self._numbers, self._form = reader, opener, numbers, form
         self.failed = False
         self.longest = 0
 
@@ -182,7 +184,7 @@ class _Readings:
             told = False
             for number in numbers:
                 try:
-                    yield read_page(self._reader, document, number)
+                    yield read_page(self._reader, document, number, [self._form.name])
                 except ImageError as error:
                     self._complain(error)
                     continue

@@ -67,7 +67,7 @@ class PageReader:
         number = int(task["page"])
         try:
             document = self._open(task["source"])
-            page, picture = read_page(self._reader, document, number)
+            page, picture = read_page(self._reader, document, number, [form.name for form in self._formats])
             outputs = []
             for form in self._formats:
                 several = task["pages"] > 1

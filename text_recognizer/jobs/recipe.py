@@ -32,7 +32,7 @@ class Recipe:
 
     unit: str = "page"
     model: str | None = None
-    detector: str = "detector"
+    detector: str = "auto"
     language: str = "auto"
     looks: int = 1
     prepare: str = "auto"

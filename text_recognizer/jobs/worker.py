@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from text_recognizer.formats import FORMATS
 from text_recognizer.formats.format import Picture
 from text_recognizer.images import ImageError
+from text_recognizer.images.document import encoded_page
 from text_recognizer.jobs.opening import OpenDocument, Opener, UnreadableError
 from text_recognizer.jobs.outputs import Outputs
 from text_recognizer.jobs.recipe import Reader, Recipe
@@ -107,7 +109,7 @@ class Worker:
     def _read(self, task: PageTask, document: OpenDocument) -> Answer:
         known = Answer(sha256=document.sha256, pages=len(document))
         try:
-            page, picture = read_page(self._reader, document, task.number)
+            page, picture = read_page(self._reader, document, task.number, task.outputs.formats)
         except ImageError as error:
             return replace(known, error=str(error))
         task.outputs.write(page, task.number, picture)
@@ -121,8 +123,14 @@ def worker_of(recipe: Recipe) -> Callable[[Task], Answer]:
     return Worker(recipe)
 
 
-def read_page(reader: Reader, document: OpenDocument, number: int) -> tuple[Page, Picture]:
-    """Page `number`, from 1, of a document, and its picture. Raises ImageError where it is damaged."""
+def read_page(reader: Reader, document: OpenDocument, number: int, formats: Sequence[str] = ()) -> tuple[Page, Picture]:
+    """Page `number`, from 1, of a document, and its picture as formats want it. Raises ImageError where it is damaged.
+
+    A page that was rendered from a PDF is kept as JPEG: without loss it would be many times the size of the PDF.
+    """
     pixels = document.document.page(number - 1)
     page = reader.read(pixels, document.page_source(number))
-    return page, Picture(document.jpeg, lambda: pixels, document.document.resolution(number - 1))
+    encoded = document.jpeg
+    if encoded is None and document.document.kind == "PDF" and any(FORMATS[name].needs_image for name in formats):
+        encoded = encoded_page(pixels)
+    return page, Picture(encoded, lambda: pixels, document.document.resolution(number - 1))

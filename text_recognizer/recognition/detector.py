@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from text_recognizer.images import NORMALIZATION_VERSION, to_gray
 from text_recognizer.recognition.boxes import straight_boxes
-from text_recognizer.recognition.bundle import Session, load_bundle
+from text_recognizer.recognition.bundle import Bundle, Session, load_bundle
 from text_recognizer.recognition.detector_input import detector_input
 from text_recognizer.recognition.layout import DetectedLine, lines_from_maps, with_ink
 from text_recognizer.recognition.reading_order import reading_order
@@ -18,6 +18,15 @@ from text_recognizer.recognition.reading_order import reading_order
 _LONG_SIDE = 1152.0  # input pixels of a page's longer side
 _HEIGHTS = (18.0, 95.0)  # line heights in input pixels that the network knows well
 _BEST_HEIGHT = 42.0
+
+
+#: Where a detector is asked for by name: the one that the bundle of the lines names.
+OWN_DETECTOR = "auto"
+
+
+def own_detector(lines: Bundle, name: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The detector of that name; for "auto" the one that goes with the lines."""
+    return str(lines.settings.get("detector", "detector")) if name == OWN_DETECTOR else name
 
 
 class LineDetector:

@@ -17,7 +17,7 @@ from text_recognizer.page import Line, Page, Polygon, Region, Word
 from text_recognizer.recognition.attention import AttentionLineRecognizer
 from text_recognizer.recognition.bundle import Bundle, bundle_task
 from text_recognizer.recognition.characters import CharacterRecognizer, ReadCharacter
-from text_recognizer.recognition.detector import LineDetector
+from text_recognizer.recognition.detector import OWN_DETECTOR, LineDetector, own_detector
 from text_recognizer.recognition.layout import DetectedLine
 from text_recognizer.recognition.lines import OWN_LANGUAGE, LineTextRecognizer, ReadLine
 from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
@@ -30,7 +30,7 @@ class TextRecognizer:
     """Reads pages of handwriting.
 
     lines, detector, characters, paragraphs: name of a shipped bundle or path of another; lines may also be a
-    `LineTextRecognizer`, or name a bundle that reads lines by attention.
+    `LineTextRecognizer`, or name a bundle that reads lines by attention; detector "auto": the one that it names.
     language: likewise, of a language model that has a say in reading lines; "auto": the one that belongs to the bundle
     of the lines; None for none.
     looks: at each line, from 1 to 3: more make fewer errors and take as many times as long.
@@ -43,7 +43,7 @@ class TextRecognizer:
     def __init__(
         self,
         lines: str | os.PathLike[str] | LineTextRecognizer = "lines",
-        detector: str | os.PathLike[str] = "detector",
+        detector: str | os.PathLike[str] = OWN_DETECTOR,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
         characters: str | os.PathLike[str] = "characters",
@@ -66,7 +66,8 @@ class TextRecognizer:
     def detector(self) -> LineDetector:
         """The line detector, loaded when first asked for: readers of cropped lines do without it."""
         if self._detector is None:
-            self._detector = LineDetector(self._detector_name, self._threads)
+            name = own_detector(self.line_reader.bundle, self._detector_name)
+            self._detector = LineDetector(name, self._threads)
         return self._detector
 
     @property

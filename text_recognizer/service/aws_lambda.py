@@ -33,7 +33,7 @@ def _load() -> TextRecognizer:
     """The recogniser that the environment asks for, with both networks loaded."""
     recognizer = TextRecognizer(
         lines=os.environ.get("TEXT_RECOGNIZER_MODEL", "lines"),
-        detector=os.environ.get("TEXT_RECOGNIZER_DETECTOR", "detector"),
+        detector=os.environ.get("TEXT_RECOGNIZER_DETECTOR", "auto"),
         language=os.environ.get("TEXT_RECOGNIZER_LANGUAGE", "auto"),
         max_pixels=int(os.environ.get("TEXT_RECOGNIZER_MAX_PIXELS", "40000000")),
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from text_recognizer.page import Page
 from text_recognizer.recognition.bundle import available_cores
+from text_recognizer.recognition.detector import OWN_DETECTOR
 from text_recognizer.recognition.lines import OWN_LANGUAGE
 from text_recognizer.recognition.recognizer import TextRecognizer
 from text_recognizer.service import metrics
@@ -52,7 +53,7 @@ class ReadingService:
     def __init__(
         self,
         lines: str = "lines",
-        detector: str = "detector",
+        detector: str = OWN_DETECTOR,
         queue_pages: int = 64,
         readers: int = 0,
         threads: int = 0,

@@ -118,11 +118,13 @@ def run(settings: Settings) -> None:
 def check(settings: Settings) -> None:
     """Raises ValueError, with the name of the variable, where a setting cannot work: before anything is served."""
     from text_recognizer.images import NORMALIZATION_VERSION
+    from text_recognizer.recognition.detector import own_detector
 
     with _named("MODEL"):
-        verify(load_bundle(settings.model, "lines", NORMALIZATION_VERSION))
+        lines = load_bundle(settings.model, "lines", NORMALIZATION_VERSION)
+        verify(lines)
     with _named("DETECTOR"):
-        verify(load_bundle(settings.detector, "detector", NORMALIZATION_VERSION))
+        verify(load_bundle(own_detector(lines, settings.detector), "detector", NORMALIZATION_VERSION))
     with _named("API_KEYS", "API_KEYS_FILE"):
         ApiKeys(settings.api_keys, settings.api_keys_file)
     if settings.feedback:

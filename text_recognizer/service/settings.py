@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=256, description="Processes, each with its own copy of the models")
     model: str = Field("lines", description="Line recogniser: a shipped bundle's name or a folder")
     language: str = Field("auto", description="Language model: a shipped bundle's name, a folder, none, or auto")
-    detector: str = Field("detector", description="Line detector: a shipped bundle's name or a folder")
+    detector: str = Field("auto", description="Line detector: a shipped bundle's name, a folder, or auto")
     readers: int = Field(0, ge=0, le=256, description="Pages read at the same time by a worker; 0: one more than cores")
     threads: int = Field(0, ge=0, le=256, description="Threads of each run of a network; 0: one a core")
     queue_pages: int = Field(64, ge=1, description="Pages waiting or in hand a worker, beyond which the answer is 503")

@@ -38,14 +38,16 @@ def export_run(
     others: Sequence[Path] = (),
     language: str = "language",
     stretch: float = 1.0,
+    detector: str = "detector",
 ) -> Path:
     """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
 
     run: the folder of a run, or its name. others: runs that began with the same weights; the mean of all is written
     (Wortsman et al., "Model soups", ICML 2022). language: the language model that lines are to be read with, a shipped
-    name or a folder. stretch: by which lines are made wider for reading. The bundle appears whole or not at all. Raises
-    FileNotFoundError for an unknown run, BundleError for an unknown language model and ValueError where the ONNX model
-    does not agree with the network or runs have other networks.
+    name or a folder. stretch: by which lines are made wider for reading. detector: what finds the lines of pages for
+    them. The bundle appears whole or not at all. Raises FileNotFoundError for an unknown run, BundleError for an
+    unknown language model or detector, and ValueError where the ONNX model does not agree with the network or runs have
+    other networks.
     """
     refuse_other_folders(output)
     experiment, state = _loaded(run)
@@ -63,7 +65,8 @@ def export_run(
     network, settings = _network(experiment, state, alphabet)
     if experiment["task"] == "lines":
         load_bundle(language, LANGUAGE_TASK, 0)
-        settings["language"] = language
+        load_bundle(detector, "detector", NORMALIZATION_VERSION)
+        settings |= {"language": language, "detector": detector}
         settings["geometry"]["stretch"] = stretch
     provenance = {
         "experiment": experiment,
