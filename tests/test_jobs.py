@@ -18,7 +18,7 @@ import psutil
 import pypdfium2
 import pytest
 from conftest import SAMPLES
-from documents import blank, blank_pages, pdf
+from document_files import blank, blank_pages, pdf
 from PIL import Image
 from programs import forked_program
 

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from documents import blank, blank_pages
+from document_files import blank, blank_pages
 
+from text_recognizer.jobs.cluster import Before
+from text_recognizer.jobs.cluster_pages import pages_of
+from text_recognizer.jobs.recipe import Recipe
 from text_recognizer.jobs.store import Store, documents
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: the extra ray")
@@ -43,8 +46,8 @@ def killed_once(program: subprocess.Popen, output: Path, end: float) -> int:
 
 
 def test_every_page_comes_once_though_an_actor_is_killed(tmp_path):
-    """Also: what cannot be read is named, and the same command reads nothing twice."""
-    blank_pages(tmp_path / "in" / "long.pdf", 400)
+    """Also: what cannot be read is named, and the manifest says what is left to do."""
+    blank_pages(tmp_path / "in" / "long.pdf", 120)
     blank(tmp_path / "in" / "sub" / "one.png")
     (tmp_path / "in" / "bad.pdf").write_bytes(b"%PDF-1.4 nonsense")
     output = tmp_path / "out"
@@ -56,13 +59,20 @@ def test_every_page_comes_once_though_an_actor_is_killed(tmp_path):
     assert "bad.pdf" in errors
     found = rows(output)
     read = Counter((Path(row["source"]).name, row["page"]) for row in found if row["status"] == "read")
-    assert read == Counter([("long.pdf", number) for number in range(1, 401)] + [("one.png", 1)])
+    assert read == Counter([("long.pdf", number) for number in range(1, 121)] + [("one.png", 1)])
     assert all((output / name).stat().st_size for row in found for name in row["outputs"])
     assert len({row["worker"] for row in found}) >= 2, f"another one took over from {killed}"
-    again = subprocess.run(command, capture_output=True, text=True, timeout=240)
-    assert again.returncode == 2, "the damaged document still is"
-    assert [row["status"] for row in rows(output)[len(found) :]] == ["failed"]
-    assert "401 had been read before" in again.stderr
+    before = Before(Store(str(output)), found[0]["models"], found[0]["settings"])
+    assert before.count == 121
+    assert before.pages[str(tmp_path / "in" / "long.pdf")] == set(range(1, 121))
+    assert Before(Store(str(output)), found[0]["models"], {"dpi": 300}).count == 0
+
+
+def test_pages_that_were_read_before_are_left_out(tmp_path):
+    source = str(blank_pages(tmp_path / "a.pdf", 5))
+    document = {"source": source, "stem": "a", "error": "", "done": "1,4"}
+    rows_left = pages_of(document, "1-4", Recipe("line", language="none"))
+    assert [(row["page"], row["pages"]) for row in rows_left] == [(2, 5), (3, 5)]
 
 
 def test_stores_list_folders_globs_and_files(tmp_path):

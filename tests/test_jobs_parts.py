@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from documents import blank, blank_pages, pdf
+from document_files import blank, blank_pages, pdf
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image

@@ -59,7 +59,7 @@ def run_on_cluster(job: ClusterJob) -> Tally:
     recipe = replace(job.recipe, threads=1)
     models = dict(Reader(recipe).models)  # here first, so that a wrong model is named before a cluster is asked
     settings = recipe.settings() | {"formats": sorted(job.formats)}
-    before = _Before(store, models, settings)
+    before = Before(store, models, settings)
     manifest = _Manifest(store)
     tally = Tally(before=before.count)
     found = _rows_of_documents(job, before)
@@ -175,7 +175,7 @@ def _count(tally: Tally, row: dict[str, Any]) -> None:
         print(f"text-recognizer: {row['error']}", file=sys.stderr)
 
 
-def _rows_of_documents(job: ClusterJob, before: _Before) -> list[dict[str, str]]:
+def _rows_of_documents(job: ClusterJob, before: Before) -> list[dict[str, str]]:
     """A row a document, with its stem and the pages that were read before."""
     names = Names(before.stems, [form.suffix for form in FORMATS.values()])
     return [
@@ -189,7 +189,7 @@ def _rows_of_documents(job: ClusterJob, before: _Before) -> list[dict[str, str]]
     ]
 
 
-class _Before:
+class Before:
     """What earlier runs read with the same models and settings. pages: by document. stems: of all documents."""
 
     def __init__(self, store: Store, models: dict[str, str], settings: dict[str, Any]) -> None:

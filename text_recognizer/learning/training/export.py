@@ -43,22 +43,23 @@ def export_run(
     """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
 
     run: the folder of a run, or its name. others: runs that began with the same weights; the mean of all is written
-    (Wortsman et al., "Model soups", ICML 2022). language: the language model that lines are to be read with, a shipped
-    name or a folder. stretch: by which lines are made wider for reading. detector: what finds the lines of pages for
-    them. The bundle appears whole or not at all. Raises FileNotFoundError for an unknown run, BundleError for an
-    unknown language model or detector, and ValueError where the ONNX model does not agree with the network or runs have
-    other networks.
+    (Wortsman et al., "Model soups", ICML 2022), in which one that is named twice counts twice. language: the language
+    model that lines are to be read with, a shipped name or a folder. stretch: by which lines are made wider for
+    reading. detector: what finds the lines of pages for them. The bundle appears whole or not at all. Raises
+    FileNotFoundError for an unknown run, BundleError for an unknown language model or detector, and ValueError where
+    the ONNX model does not agree with the network or runs have other networks.
     """
     refuse_other_folders(output)
     experiment, state = _loaded(run)
     steps, minutes = int(state["global_step"]), [_minutes(state)]
     weights = [state["state_dict"]]
-    for other in others:
+    for number, other in enumerate(others):
         described, further = _loaded(other)
         if described["network"] != experiment["network"] or described.get("alphabet") != experiment.get("alphabet"):
             raise ValueError(f"{other} and {run} have other networks or alphabets: there is no mean of their weights")
         weights.append(further["state_dict"])
-        steps, minutes = steps + int(further["global_step"]), [*minutes, _minutes(further)]
+        if other not in (run, *others[:number]):  # one that is named twice counts twice in the mean, and learned once
+            steps, minutes = steps + int(further["global_step"]), [*minutes, _minutes(further)]
     state["state_dict"] = mean_weights(weights)
     alphabet = Alphabet(experiment.pop("alphabet", CHARACTERS))
     normalization = experiment.pop("normalization", NORMALIZATION_VERSION)
