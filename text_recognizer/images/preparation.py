@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from text_recognizer.images.normalize import to_gray
 from text_recognizer.images.preparation_border import find_borders
 from text_recognizer.images.preparation_light import flatten_light
 from text_recognizer.images.preparation_outline import Quad, find_sheet
@@ -25,6 +26,7 @@ STEPS = ("outline", "crop", "deskew", "split", "light")
 AUTO_STEPS = ("outline", "crop", "deskew", "split")
 
 _SIDE = 800  # pixels of the longer side at which everything is looked for
+_PAPER = 0.55  # of the paper's level: paper in a shadow has more
 _LEAST_SLANT = 3.0  # degrees: lines that lean less are found and straightened one by one as well as they are
 _LARGEST_ASPECT = 8.0  # longer pictures show a line
 _LARGEST_SIDE = 30_000  # pixels: OpenCV samples no larger pictures
@@ -176,12 +178,22 @@ def _boxed(view: _View, step: str, box: Sequence[int]) -> _View:
 
 
 def _deskewed(view: _View) -> _View:
-    """Turned until its lines run across, level."""
-    slant = find_slant(view.pixels())
+    """Turned until its lines run across, level; a table around the sheet has edges and a grain that lines are not."""
+    pixels = view.pixels()
+    if not _fills_the_picture(pixels):
+        return view
+    slant = find_slant(pixels)
     degrees = -slant.degrees if abs(slant.degrees) > _LEAST_SLANT else 0.0
     if not slant.turns and not degrees:
         return view
     return _turned(view, 90.0 * slant.turns + degrees)
+
+
+def _fills_the_picture(image: NDArray[np.uint8]) -> bool:
+    """Whether most of the picture's edge is as light as paper."""
+    gray = to_gray(image)
+    edge = np.concatenate([gray[1], gray[-2], gray[:, 1], gray[:, -2]]) if min(gray.shape) > 2 else gray.ravel()
+    return bool((edge > _PAPER * np.percentile(gray, 75)).mean() > 0.6)
 
 
 def _turned(view: _View, degrees: float) -> _View:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from text_recognizer.images.normalize import to_gray
 
-_DARK = 0.45  # of the paper's level: darker pixels are no paper, though they may be ink
-_SHARE = 0.9  # of a row (column) that must be dark for it to be border; no row of writing is
+_DARK = 0.28  # of the paper's level: darker pixels are no paper, not even paper in a shadow, though they may be ink
+_SHARE = 0.97  # of a row (column) that must be dark for it to be border; no row of writing is, and no corner of a sheet
 _LEAST = 0.4  # share of each side that must be left, or the picture is a dark one and nothing is border
 _INSET = 2  # pixels of the sheet given up beside a border: a seam left at the ends of lines is read as letters
 _THIN = 0.008  # share of a side: thinner borders are not worth a change
