@@ -162,7 +162,7 @@ def test_what_is_odd_is_mended_or_left_out(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (BOMB, r"p0\.xml declares a document type"),
+        (BOMB, r"p0\.xml: this file declares a document type"),
         ("<PcGts><Page>", r"p0\.xml is not well-formed"),
         ("<html/>", r"p0\.xml is neither PAGE XML nor ALTO"),
         ("<PcGts/>", r"p0\.xml: a <PcGts> without a <Page>"),

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from text_recognizer.formats.format import Format, Picture
-from text_recognizer.formats.pdf_objects import read_part, write_pdf
-from text_recognizer.formats.pdf_page import picture_page
 from text_recognizer.page import Page
 
 
@@ -29,6 +27,9 @@ class PdfFormat(Format):
 
     def write(self, page: Page, picture: Picture | None = None) -> bytes:
         """See `Format.write`. Raises ValueError without a picture, or where a line with text has no outline."""
+        from text_recognizer.formats.pdf_objects import write_pdf
+        from text_recognizer.formats.pdf_page import picture_page  # here, as it brings NumPy and Pillow
+
         if picture is None:
             raise ValueError("a PDF shows the picture of the page, and none was given")
         if min(page.width, page.height) <= 0:
@@ -39,4 +40,6 @@ class PdfFormat(Format):
 
     def join(self, parts: Iterable[Path], target: BinaryIO) -> None:
         """See `Format.join`. The title is that of the first part. Raises ValueError for a part of another origin."""
+        from text_recognizer.formats.pdf_objects import read_part, write_pdf
+
         write_pdf(map(read_part, parts), target)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from text_recognizer.formats.format import Picture
-from text_recognizer.formats.pdf_objects import stream
+from text_recognizer.formats.pdf_file import stream
 from text_recognizer.images.open import DAMAGE, image_header
 
 _ORIENTATION = 0x0112  # the EXIF tag

@@ -8,18 +8,17 @@ moves to another file by counting its own numbers from elsewhere.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from text_recognizer.formats.pdf_file import PRODUCER, PdfFile, stream, text_string
+
 CATALOG, PAGES, INFO, STRUCTURE, DOCUMENT, PARENTS, CID_FONT, DESCRIPTOR, FONT_FILE, GLYPHS = range(1, 11)
 #: The numbers that a page's own objects begin with; its structure elements follow from ELEMENT on.
 PAGE, CONTENT, FONT, UNICODE, IMAGE, MARKS, SECTION, ELEMENT = range(11, 19)
-_HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"  # four bytes that say that the file is not text
-_PRODUCER = "(Text Recognizer)"
 _GLYPHLESS = Path(__file__).with_name("glyphless.ttf")
 _REFERENCE = re.compile(rb"(\d+) 0 R\b")
 _PARENTS_KEY = b"/StructParents 0"  # of each page by itself
@@ -33,51 +32,25 @@ class PagePart:
     title: str = ""
 
 
-def stream(data: bytes, entries: str = "", packed: bool = False) -> bytes:
-    """A stream object. entries: of its dictionary. packed: whether the data are as these say; else Flate packs them."""
-    if not packed:
-        data, entries = zlib.compress(data, 9), f"{entries} /Filter /FlateDecode"
-    return f"<<{entries} /Length {len(data)}>>\nstream\n".encode() + data + b"\nendstream"
-
-
-def text_string(text: str) -> str:
-    """Any text as a string of a PDF."""
-    return f"<FEFF{text.encode('utf-16-be', 'replace').hex().upper()}>"
-
-
 def write_pdf(parts: Iterable[PagePart], target: BinaryIO) -> None:
     """Write the pages as one file into `target`, which need not be able to seek. The title is that of the first page.
 
     Holds one page at a time, and a few numbers of each. Raises ValueError where there are none.
     """
-    target.write(_HEADER)
-    position = len(_HEADER)
-    offsets: dict[int, int] = {}
+    file = PdfFile(target, "1.7")
     bases: list[int] = []  # what is added to the numbers of each page's own objects
     title, base = "", 0
-
-    def put(number: int, body: bytes) -> None:
-        nonlocal position
-        offsets[number] = position
-        whole = b"%d 0 obj\n%b\nendobj\n" % (number, body)
-        target.write(whole)
-        position += len(whole)
-
     for part in parts:
         title = title if bases else part.title
         for number, body in enumerate(part.objects, PAGE):
-            put(base + number, _moved(body, base, len(bases)))
+            file.put(base + number, _moved(body, base, len(bases)))
         bases.append(base)
         base += len(part.objects)
     if not bases:
         raise ValueError("a PDF has one page at least")
     for number, body in _shared(bases, title):
-        put(number, body)
-    target.write(f"xref\n0 {len(offsets) + 1}\n0000000000 65535 f \n".encode())
-    for number in range(1, len(offsets) + 1):
-        target.write(b"%010d 00000 n \n" % offsets[number])
-    entries = f"/Size {len(offsets) + 1} /Root {CATALOG} 0 R /Info {INFO} 0 R"
-    target.write(f"trailer\n<<{entries}>>\nstartxref\n{position}\n%%EOF\n".encode())
+        file.put(number, body)
+    file.close(CATALOG, INFO)
 
 
 def read_part(path: Path) -> PagePart:
@@ -87,7 +60,7 @@ def read_part(path: Path) -> PagePart:
         objects = dict(_objects(data))
     except ValueError:
         objects = {}
-    if _PRODUCER.encode() not in objects.get(INFO, b"") or b"/Count 1>>" not in objects.get(PAGES, b""):
+    if PRODUCER.encode() not in objects.get(INFO, b"") or b"/Count 1>>" not in objects.get(PAGES, b""):
         raise ValueError(f"{path} is not a PDF of one page that was written here")
     title = re.search(rb"/Title <FEFF([0-9A-F]*)>", objects[INFO])
     return PagePart(
@@ -130,7 +103,7 @@ def _shared(bases: list[int], title: str) -> Iterator[tuple[int, bytes]]:
     bodies = {
         CATALOG: f"<</Type /Catalog /Pages {PAGES} 0 R /StructTreeRoot {STRUCTURE} 0 R /MarkInfo <</Marked true>>>>",
         PAGES: f"<</Type /Pages /Kids [{pages}] /Count {len(bases)}>>",
-        INFO: f"<<{named}/Producer {_PRODUCER}>>",
+        INFO: f"<<{named}/Producer {PRODUCER}>>",
         STRUCTURE: f"<</Type /StructTreeRoot /K {DOCUMENT} 0 R /ParentTree {PARENTS} 0 R "
         f"/ParentTreeNextKey {len(bases)}>>",
         DOCUMENT: f"<</Type /StructElem /S /Document /P {STRUCTURE} 0 R /K [{sections}]>>",

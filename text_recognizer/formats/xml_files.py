@@ -10,7 +10,7 @@ from xml.parsers import expat
 from text_recognizer.formats.format import FormatError
 from text_recognizer.page import Line, Point, Polygon, Word
 
-_LARGEST = 64 * 2**20  # bytes; a page has a few hundred thousand
+LARGEST = 64 * 2**20  # bytes; a page has a few hundred thousand
 _DEEPEST = 200  # elements in one another; a page has about ten
 # What XML 1.0 has no way to write: most control characters, halves of surrogate pairs and two non-characters.
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,14 +29,15 @@ def writable(text: str) -> str:
     return _UNWRITABLE.sub("\ufffd", text)
 
 
-def parse_xml(data: bytes) -> Element:
+def parse_xml(data: bytes, doctype: bool = False) -> Element:
     """The root of an XML file, names of elements and attributes without their namespaces.
 
-    Raises FormatError for a file with a document type, for that can declare entities that name files or grow without
-    end ("billion laughs"), for one that is not well-formed, for one of more than 64 MiB, and for one too deep.
+    doctype: allow a document type; what it points to is not read. Entities that a file declares are refused in any
+    case, for they can name files or grow without end ("billion laughs"). Raises FormatError for such a file, for one
+    that is not well-formed, for one of more than 64 MiB, and for one too deep.
     """
-    if len(data) > _LARGEST:
-        raise FormatError(f"this file has more than {_LARGEST // 2**20} MiB")
+    if len(data) > LARGEST:
+        raise FormatError(f"this file has more than {LARGEST // 2**20} MiB")
     builder, depth = TreeBuilder(), 0
 
     def refuse(*_: object) -> NoReturn:
@@ -58,7 +59,9 @@ def parse_xml(data: bytes) -> Element:
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    if not doctype:
+        parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, LookupError) as error:

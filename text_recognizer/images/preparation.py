@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -108,8 +109,9 @@ class _View:
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8) if scale < 1 else image
         return cls(small, scale, _IDENTITY, size)
 
+    @cached_property
     def pixels(self) -> NDArray[np.uint8]:
-        """This view at the small size."""
+        """This view at the small size; several steps look at one."""
         return self.small if self.matrix is _IDENTITY else _warped(self.small, self.matrix, self.size)
 
     def changed(self, step: str, matrix: NDArray[np.float64], size: tuple[float, float]) -> _View:
@@ -149,7 +151,7 @@ def _moved(points: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[
 
 def _outlined(view: _View) -> _View:
     """The sheet alone, seen from straight above."""
-    quad = find_sheet(view.pixels())
+    quad = find_sheet(view.pixels)
     if quad is None:
         return view
     # Sides that perspective shortened are as long as their opposites; the mean of both is near enough for reading.
@@ -166,7 +168,7 @@ def _lengths(quad: Quad) -> NDArray[np.float64]:
 
 def _cropped(view: _View) -> _View:
     """Without dark borders."""
-    box = find_borders(view.pixels())
+    box = find_borders(view.pixels)
     return view if box is None else _boxed(view, "crop", box)
 
 
@@ -179,7 +181,7 @@ def _boxed(view: _View, step: str, box: Sequence[int]) -> _View:
 
 def _deskewed(view: _View) -> _View:
     """Turned until its lines run across, level; a table around the sheet has edges and a grain that lines are not."""
-    pixels = view.pixels()
+    pixels = view.pixels
     if not _fills_the_picture(pixels):
         return view
     slant = find_slant(pixels)
@@ -209,7 +211,7 @@ def _turned(view: _View, degrees: float) -> _View:
 
 def _split(view: _View) -> list[_View]:
     """Both pages of a spread, the left one first."""
-    column = find_gutter(view.pixels())
+    column = find_gutter(view.pixels)
     if column is None:
         return [view]
     width, height = view.size

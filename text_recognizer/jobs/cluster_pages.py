@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -14,7 +13,7 @@ from text_recognizer.formats import FORMATS
 from text_recognizer.images import ImageError, open_document
 from text_recognizer.jobs.manifest import Row
 from text_recognizer.jobs.names import page_name
-from text_recognizer.jobs.opening import MAX_PAGES, OpenDocument
+from text_recognizer.jobs.opening import MAX_PAGES, Opener
 from text_recognizer.jobs.page_numbers import PageNumbers
 from text_recognizer.jobs.recipe import Reader, Recipe
 from text_recognizer.jobs.sources import Source
@@ -50,11 +49,11 @@ class PageReader:
     """Reads pages and writes them to a store; the last document stays open, for its pages mostly come together."""
 
     def __init__(self, recipe: Recipe, formats: Sequence[str], output: str) -> None:
-        self._reader, self._recipe = Reader(recipe), recipe
+        self._reader = Reader(recipe)
         self._formats = [FORMATS[name] for name in formats]
         self._store = Store(output)
         self._settings = recipe.settings() | {"formats": sorted(formats)}
-        self._last: OpenDocument | None = None
+        self._opener = StoreOpener(recipe.max_pixels, recipe.dpi)
 
     def __call__(self, task: dict[str, Any]) -> dict[str, str]:
         """Read the page of a row of `pages_of`. The answer has a row of the manifest, as JSON."""
@@ -66,7 +65,7 @@ class PageReader:
     def _read(self, task: dict[str, Any]) -> Row:
         number = int(task["page"])
         try:
-            document = self._open(task["source"])
+            document = self._opener.open(Source(task["source"], task["source"], (task["source"],)))
             page, picture = read_page(self._reader, document, number, [form.name for form in self._formats])
             outputs = []
             for form in self._formats:
@@ -105,14 +104,9 @@ class PageReader:
             settings=self._settings,
         )
 
-    def _open(self, name: str) -> OpenDocument:
-        if self._last is None or self._last.name != name:
-            if self._last is not None:
-                self._last.document.close()
-                self._last = None
-            data = read_document(name)
-            digest = hashlib.sha256(data).hexdigest()
-            self._last = OpenDocument(
-                Source(name, name, (name,)), data, digest, self._recipe.max_pixels, self._recipe.dpi
-            )
-        return self._last
+
+class StoreOpener(Opener):
+    """Opens documents of any store."""
+
+    def _fetch(self, source: Source) -> bytes:
+        return read_document(source.path)

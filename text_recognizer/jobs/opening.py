@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from text_recognizer.images import ImageError, open_document
-from text_recognizer.images.open import DAMAGE, image_header, read_file
+from text_recognizer.images.open import read_file
 from text_recognizer.jobs.archives import Archive
 from text_recognizer.jobs.sources import STDIN, Source
 
@@ -15,12 +15,12 @@ MAX_PAGES = 100_000
 
 
 class OpenDocument:
-    """A document that is open. sha256: of its bytes. jpeg: they themselves, where they are one upright JPEG picture."""
+    """A document that is open. sha256: of its bytes. jpeg: they themselves, where they are a JPEG picture."""
 
     def __init__(self, source: Source, data: bytes, sha256: str, max_pixels: int, dpi: int) -> None:
         self.name, self.sha256 = source.name, sha256
         self.document = open_document(data, max_pixels, MAX_PAGES, dpi, source.name)
-        self.jpeg = data if self.document.kind == "JPEG" and is_upright(data) else None
+        self.jpeg = data if self.document.kind == "JPEG" else None
 
     def __len__(self) -> int:
         return len(self.document)
@@ -43,7 +43,7 @@ class Opener:
         if self._last is not None and self._last.name == source.name:
             return self._last
         self.close()
-        data = self._bytes(source)
+        data = self._fetch(source)
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             self._last = OpenDocument(source, data, sha256, self.max_pixels, self.dpi)
@@ -57,7 +57,8 @@ class Opener:
             self._last.document.close()
             self._last = None
 
-    def _bytes(self, source: Source) -> bytes:
+    def _fetch(self, source: Source) -> bytes:
+        """The bytes of a document. Raises ImageError."""
         if source.error is not None:
             raise ImageError(source.error)
         if source.path == STDIN:
@@ -83,12 +84,3 @@ class UnreadableError(ImageError):
 def page_source(name: str, number: int, count: int) -> str:
     """What page `number`, from 1, of a document of `count` pages is called (RFC 8118)."""
     return name if count == 1 else f"{name}#page={number}"
-
-
-def is_upright(data: bytes) -> bool:
-    """Whether the EXIF orientation of an image is the usual one."""
-    try:
-        with image_header(data) as image:
-            return image.getexif().get(0x0112, 1) == 1
-    except DAMAGE:
-        return False

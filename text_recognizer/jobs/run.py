@@ -26,6 +26,7 @@ from text_recognizer.jobs.recipe import Recipe
 from text_recognizer.jobs.sources import STDIN, SUFFIXES, Source, Sources
 from text_recognizer.jobs.tally import Tally
 from text_recognizer.jobs.worker import worker_of
+from text_recognizer.recognition.bundle import allowed_cores
 
 _ROOM = 50_000_000  # bytes of the disk that are left alone
 _A_DOCUMENT = 20_000  # bytes of output, roughly
@@ -124,10 +125,7 @@ def _share_out(plan: Plan, pool: Pool, progress: Progress, interrupts: list[int]
 
 def cores() -> int:
     """Cores that this process may use; in a container, as many as its share of the processor amounts to."""
-    try:
-        count = len(os.sched_getaffinity(0))
-    except AttributeError:
-        count = os.cpu_count() or 1
+    count = allowed_cores()
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         return max(1, min(count, round(int(quota) / int(period))))

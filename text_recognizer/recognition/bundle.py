@@ -138,10 +138,14 @@ class Session:
         return self._session.run(None, {name: inputs[name] for name in self._inputs})
 
 
-def available_cores() -> int:
-    """Cores this process may use, at most 8: small networks gain nothing from more."""
+def allowed_cores() -> int:
+    """Cores this process may use."""
     try:
-        cores = len(os.sched_getaffinity(0))
+        return max(1, len(os.sched_getaffinity(0)))
     except AttributeError:
-        cores = os.cpu_count() or 1
-    return max(1, min(8, cores))
+        return os.cpu_count() or 1
+
+
+def available_cores() -> int:
+    """Cores a network of ours uses, at most 8: small ones gain nothing from more."""
+    return min(8, allowed_cores())

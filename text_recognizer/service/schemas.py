@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from text_recognizer.formats import FORMATS
 from text_recognizer.page import Page
@@ -201,14 +210,17 @@ class PageIn(BaseModel):
     models: dict[str, str] = {}
     regions: list[RegionIn] = []
 
+    _page: Page = PrivateAttr()
+
     @model_validator(mode="after")
     def _whole(self) -> PageIn:
-        self.to_page()
+        """Raises ValueError where its regions are not made of its lines."""
+        self._page = Page.from_dict(self.model_dump())
         return self
 
     def to_page(self) -> Page:
-        """The page. Raises ValueError where its regions are not made of its lines."""
-        return Page.from_dict(self.model_dump())
+        """The page."""
+        return self._page
 
 
 class FormatRequest(BaseModel):

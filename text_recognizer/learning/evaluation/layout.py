@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from text_recognizer.learning.data.forms import TracedLine
+from text_recognizer.learning.evaluation.matches import Matches
 from text_recognizer.page import Region
 from text_recognizer.recognition.layout import DetectedLine
 
@@ -47,13 +48,10 @@ class OrderScores:
 
 
 @dataclass
-class RegionScores:
+class RegionScores(Matches):
     """Sums over pages. found, predicted, expected: places between a line and one below it, the next in the true order,
     where a region ends; right, lines: lines in a region of the right kind, and in all."""
 
-    found: int = 0
-    predicted: int = 0
-    expected: int = 0
     right: int = 0
     lines: int = 0
 
@@ -76,21 +74,6 @@ class RegionScores:
         if kinds is not None:
             self.right += sum(a == b for a, b in zip(kinds, answers, strict=True))
             self.lines += len(kinds)
-
-    @property
-    def precision(self) -> float:
-        """Share of the ends of regions that are ends."""
-        return self.found / max(1, self.predicted)
-
-    @property
-    def recall(self) -> float:
-        """Share of the ends that were found."""
-        return self.found / max(1, self.expected)
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        return 2 * self.found / max(1, self.predicted + self.expected)
 
     @property
     def kind_accuracy(self) -> float:

@@ -15,6 +15,7 @@ from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.data.forms import TracedPage, traced_pages
 from text_recognizer.learning.data.pages import is_legible
 from text_recognizer.learning.data.photograph import photograph
+from text_recognizer.learning.evaluation.matches import Matches
 from text_recognizer.page import Line, Page
 from text_recognizer.recognition.recognizer import TextRecognizer
 
@@ -27,32 +28,14 @@ _NOTICE = (
 
 
 @dataclass
-class PageScores:
+class PageScores(Matches):
     """Sums over pages. found: lines matched at IoU 0.5; predicted, expected: lines in all; edits,
     characters: of the text of pages_with_text."""
 
-    found: int = 0
-    predicted: int = 0
-    expected: int = 0
     edits: int = 0
     characters: int = 0
     pages: int = 0
     pages_with_text: int = 0
-
-    @property
-    def precision(self) -> float:
-        """Share of the predicted lines that are lines."""
-        return self.found / max(1, self.predicted)
-
-    @property
-    def recall(self) -> float:
-        """Share of the lines that were found."""
-        return self.found / max(1, self.expected)
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        return 2 * self.found / max(1, self.predicted + self.expected)
 
     @property
     def cer(self) -> float:

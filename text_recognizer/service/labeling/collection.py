@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from text_recognizer.alphabet import normalize_text
+from text_recognizer.folders import write_file
 from text_recognizer.images.normalize import Gray
 from text_recognizer.service.labeling.boxes import trimmed
 from text_recognizer.service.labeling.codes import digest
@@ -76,7 +76,7 @@ class Collection:
         new = [self._stored(line) for line in found if line.row["line_id"] not in known]
         if new:
             self.rows += [line.row for line in new]
-            _write_table(self._table, self.rows)
+            write_file(self._table, _table_of(self.rows))
         return new, len(found) - len(new)
 
     def _stored(self, line: NewLine) -> NewLine:
@@ -84,9 +84,7 @@ class Collection:
         image = trimmed(line.image)
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
-        path = self.folder / "lines" / f"{line.row['line_id']}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(buffer.getvalue())
+        write_file(self.folder / "lines" / f"{line.row['line_id']}.png", buffer.getvalue())
         return NewLine(line.row | {"sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}, image)
 
 
@@ -121,13 +119,10 @@ def _read_table(path: Path) -> list[dict[str, str]]:
         return list(reader)
 
 
-def _write_table(path: Path, rows: list[dict[str, str]]) -> None:
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        # Nothing is quoted: a text in its normal form holds neither tabs nor line breaks.
-        table = csv.DictWriter(
-            file, COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n"
-        )
-        table.writeheader()
-        table.writerows(rows)
-    partial.replace(path)
+def _table_of(rows: list[dict[str, str]]) -> bytes:
+    text = io.StringIO(newline="")
+    # Nothing is quoted: a text in its normal form holds neither tabs nor line breaks.
+    table = csv.DictWriter(text, COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue().encode()

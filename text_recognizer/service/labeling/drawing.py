@@ -6,11 +6,13 @@ none has to be installed or shipped; it knows the characters of Windows-1252.
 
 from __future__ import annotations
 
-import zlib
+import io
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from text_recognizer.formats.pdf_file import PRODUCER, PdfFile, stream, text_string
 
 _POINTS = 72 / 25.4  # of a millimetre
 
@@ -64,7 +66,6 @@ def pdf_of(pages: Sequence[Drawing], title: str) -> bytes:
         f"<</Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding>>".encode()
         for name in ("Helvetica", "Helvetica-Bold")
     ]
-    named = f"<FEFF{title.encode('utf-16-be').hex().upper()}>"
     objects = [b"<</Type /Catalog /Pages 2 0 R>>", f"<</Type /Pages /Kids [{kids}] /Count {len(pages)}>>".encode()]
     objects += fonts
     for number, page in enumerate(pages):
@@ -73,24 +74,14 @@ def pdf_of(pages: Sequence[Drawing], title: str) -> bytes:
             f"<</Type /Page /Parent 2 0 R /MediaBox [0 0 {size}] /Contents {6 + 2 * number} 0 R "
             "/Resources <</Font <</F1 3 0 R /F2 4 0 R>>>>>>".encode()
         )
-        data = zlib.compress(page.content(), 9)
-        objects.append(b"<</Length %d /Filter /FlateDecode>>\nstream\n%b\nendstream" % (len(data), data))
-    objects.append(f"<</Title {named} /Producer (Text Recognizer)>>".encode())
-    return _file(objects)
-
-
-def _file(objects: Sequence[bytes]) -> bytes:
-    """Objects, numbered from 1, as a file; the first is the catalogue, the last the information about the file."""
-    data = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
-    places = []
+        objects.append(stream(page.content()))
+    objects.append(f"<</Title {text_string(title)} /Producer {PRODUCER}>>".encode())
+    target = io.BytesIO()
+    file = PdfFile(target, "1.4")
     for number, body in enumerate(objects, 1):
-        places.append(len(data))
-        data += b"%d 0 obj\n%b\nendobj\n" % (number, body)
-    table = len(data)
-    data += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    data += b"".join(b"%010d 00000 n \n" % place for place in places)
-    data += b"trailer\n<</Size %d /Root 1 0 R /Info %d 0 R>>\n" % (len(objects) + 1, len(objects))
-    return bytes(data + b"startxref\n%d\n%%%%EOF\n" % table)
+        file.put(number, body)
+    file.close(root=1, info=len(objects))
+    return target.getvalue()
 
 
 def _runs(values: NDArray[np.bool_]) -> list[tuple[int, int]]:

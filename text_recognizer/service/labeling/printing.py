@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from text_recognizer.folders import write_file
 from text_recognizer.service.labeling import layout
 from text_recognizer.service.labeling.codes import code_cells, marker_cells, marker_number
 from text_recognizer.service.labeling.drawing import Drawing, pdf_of
@@ -58,9 +59,8 @@ def write_form(form: Form, output: Path) -> Path:
         raise ValueError(f"{output} is to be a PDF: name it .pdf")
     if beside.exists() and beside.read_text(encoding="utf-8") != data:
         raise FileExistsError(f"{beside} holds another form, which may have been printed: name another output")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(form_pdf(form))
-    beside.write_text(data, encoding="utf-8")
+    write_file(beside, data.encode())  # first: a sheet without it would be lost
+    write_file(output, form_pdf(form))
     return beside
 
 
