@@ -25,6 +25,7 @@ def outcome(folder):
     return torch.load(folder / "last.ckpt", weights_only=False), rows[-1]
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns_with_twice_the_batches(line_cache, monkeypatch):
     command = [sys.executable, str(ROOT / "tests" / "ddp_run.py"), "--name=two", "--devices=2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -45,6 +45,7 @@ def killed_once(program: subprocess.Popen, output: Path, end: float) -> int:
     raise AssertionError("no page was read in time")
 
 
+@pytest.mark.slow
 def test_every_page_comes_once_though_an_actor_is_killed(tmp_path):
     """Also: what cannot be read is named, and the manifest says what is left to do."""
     blank_pages(tmp_path / "in" / "long.pdf", 120)

@@ -19,6 +19,7 @@ def test_a_notebook_is_stored_without_outputs(path):
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
 
 
+@pytest.mark.slow
 def test_all_notebooks_run(tiny_data):
     """In one kernel, which loads PyTorch once, emptied of names before each notebook."""
     from jupyter_client.manager import KernelManager

@@ -115,6 +115,7 @@ def program(sweep: Path, *more: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_goes_on_and_a_failed_trial_stops_nothing(bare_data, tmp_path):
     cache = Path(os.environ["TEXT_RECOGNIZER_CACHE"])
     path = written(tmp_path)
