@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from text_recognizer.cli.data_check import check
 from text_recognizer.cli.errors import explained
 
 if TYPE_CHECKING:
     from text_recognizer.learning.data.registry import Description
     from text_recognizer.learning.data.summary import Sample, Summary
 
-app = typer.Typer(help="Datasets: list them, prepare them, look at them.", no_args_is_help=True)
+app = typer.Typer(help="Datasets: list them, prepare them, look at them, check them.", no_args_is_help=True)
+app.command()(check)
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A dataset, or one split of it: iam, copiste-val, synthetic.")
