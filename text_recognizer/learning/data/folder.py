@@ -49,20 +49,29 @@ def _rows(table: Path, split: str, left_out: LeftOut) -> list[dict[str, str]]:
         missing = _COLUMNS - set(reader.fieldnames or ())
         if missing:
             raise ValueError(f"{table} has no column {', '.join(sorted(missing))}")
-        rows = [row | {"line": str(reader.line_num)} for row in reader]
+        rows = [_whole(row, f"{table}, line {reader.line_num}") | {"line": str(reader.line_num)} for row in reader]
     chosen = [row for row in rows if row["split"] == split]
     if not chosen:
         there = ", ".join(sorted({row["split"] for row in rows})) or "none"
         raise ValueError(f"{table} has no lines of split {split!r}; splits in it: {there}")
     alphabet = Alphabet()
-    known = [
-        row
-        for row in chosen
-        if not left_out.unknown(normalize_text(row["text"]), alphabet, f"{table}, line {row['line']}")
-    ]
+    known = []
+    for row in chosen:
+        text, where = normalize_text(row["text"]), f"{table}, line {row['line']}"
+        if not text:
+            left_out.add("no text", where)
+        elif not left_out.unknown(text, alphabet, where):
+            known.append(row)
     if not known:
         raise ValueError("; ".join(left_out.lines()))
     return known
+
+
+def _whole(row: dict[str, str], where: str) -> dict[str, str]:
+    """The row, where it has as many fields as the head. Raises ValueError that says where it has not."""
+    if None in row or None in row.values():
+        raise ValueError(f"{where} has other fields than the head of the table: is there a tab or newline in its text?")
+    return row
 
 
 def _read(rows: list[dict[str, str]], folder: Path) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
@@ -85,3 +94,5 @@ def _image(path: Path, digest: str) -> NDArray[np.uint8]:
         raise FileNotFoundError(f"{path} is missing, though lines.tsv names it") from error
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is no image") from error
+    except OSError as error:  # an image that ends too early, for instance
+        raise ValueError(f"{path} cannot be read: {error}") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.data.paragraphs import MixedParagraphs, ParagraphDataset
@@ -14,7 +16,8 @@ from text_recognizer.learning.data.registry import load
 class LineSource:
     """name: "iam-train", "copiste-val", "synthetic", "folder", "pages", ... lines: drawn per epoch, 0 for all.
     count, seed, printed_share: of a synthetic source. path, split: of a folder of exported lines ("folder") or
-    of images with PAGE XML or ALTO files ("pages")."""
+    of images with PAGE XML or ALTO files ("pages"). hold: the share of its lines that is set apart, drawn by their
+    identifiers, always the same ones. held: take these, not the others."""
 
     name: str
     lines: int = 0
@@ -23,6 +26,13 @@ class LineSource:
     printed_share: float = 0.25
     path: str = ""
     split: str = "train"
+    hold: float = 0.0
+    held: bool = False
+
+    @property
+    def title(self) -> str:
+        """What scores call it: its name, or of a folder that and the split."""
+        return f"{Path(self.path).name}-{'held-out' if self.held else self.split}" if self.path else self.name
 
 
 @dataclass
@@ -42,7 +52,15 @@ class ParagraphSource:
 def line_dataset(source: LineSource) -> LineDataset:
     """The dataset a source names. Raises ValueError for an unknown name and FileNotFoundError for missing data."""
     dataset: LineDataset = load(kind="lines", **asdict(source))
-    return dataset
+    return _part(dataset, source.hold, source.held) if source.hold else dataset
+
+
+def _part(lines: LineDataset, hold: float, held: bool) -> LineDataset:
+    """The lines that are set apart, or the others: at least one of each, where there are two."""
+    marks = [hashlib.sha256(label.identifier.encode()).hexdigest() for label in lines.labels]
+    order = sorted(range(len(lines)), key=lambda number: (marks[number], number))
+    count = min(len(order) - 1, max(1, round(hold * len(order))))
+    return lines.only(sorted(order[:count] if held else order[count:]))
 
 
 def paragraph_dataset(source: ParagraphSource) -> ParagraphDataset:

@@ -16,6 +16,7 @@ from text_recognizer.learning.training.attention_data import ParagraphData
 from text_recognizer.learning.training.characters import CharacterData
 from text_recognizer.learning.training.choices import NetworkChoice
 from text_recognizer.learning.training.detector import DetectorData
+from text_recognizer.learning.training.freezing import Frozen
 from text_recognizer.learning.training.lines import LineData
 from text_recognizer.learning.training.optimization import Optimization
 
@@ -23,7 +24,7 @@ from text_recognizer.learning.training.optimization import Optimization
 @dataclass
 class LineExperiment:
     """Training of a line recogniser. start_from: a bundle (a folder, or a shipped one's name) whose weights the
-    network begins with instead of random ones."""
+    network begins with instead of random ones. frozen: layers that do not learn."""
 
     name: str
     task: str = "lines"
@@ -34,6 +35,7 @@ class LineExperiment:
     optimization: Optimization = field(default_factory=Optimization)
     trainer: Trainer = field(default_factory=Trainer)
     shortcut_weight: float = 0.1
+    frozen: Frozen = field(default_factory=Frozen)
 
 
 @dataclass
@@ -115,15 +117,20 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     task = content.get("task") if isinstance(content, dict) else None
     if task not in _KINDS:
         raise ValueError(f"{path}: `task` must be one of {', '.join(_KINDS)}, not {task!r}")
-    kind = _KINDS[task]
     try:
-        check(content, kind)
-        for field_path, value in read_overrides(overrides or [], kind):
-            assign(content, field_path, value)
-        check(content, kind)
-        return _made(content, kind)
+        return make_experiment(content, overrides)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def make_experiment(content: dict[str, Any], overrides: list[str] | None = None) -> Experiment:
+    """The experiment of nested mappings with overrides; ValueError as of `load_experiment`."""
+    kind = _KINDS[content["task"]]
+    check(content, kind)
+    for field_path, value in read_overrides(overrides or [], kind):
+        assign(content, field_path, value)
+    check(content, kind)
+    return _made(content, kind)
 
 
 def _made(content: dict[str, Any], kind: type[Any]) -> Experiment:

@@ -43,6 +43,7 @@ def quiet() -> None:
         ".*no `val_dataloader`.*",
         ".*smaller than the logging interval.*",
         ".*overridden `transfer_batch_to_device`.*",
+        ".*in eval mode at the start of training.*",  # what is frozen
     )
     for pattern in patterns:
         warnings.filterwarnings("ignore", pattern)

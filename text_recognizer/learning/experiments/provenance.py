@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,28 +15,23 @@ import torch
 from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.characters import CharacterDataset
 from text_recognizer.learning.data.lines import LineDataset
+from text_recognizer.learning.data.manifest import read_manifest
 from text_recognizer.learning.data.page_maps import PageCrops
+from text_recognizer.learning.experiments.revision import commit_of, described_data
 
 _PACKAGES = ("text-recognizer", "torch", "lightning", "numpy", "opencv-python-headless", "onnx", "onnxruntime")
+_FOLDER = "folder"  # the name of sources that are folders of lines
 
 
 def commit() -> str | None:
     """The commit of this code, where it is a git checkout; "-changed" where files differ from it."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        head = _output([*git, "rev-parse", "HEAD"])
-        return head + "-changed" * bool(_output([*git, "status", "--porcelain", "--untracked-files=no"]))
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _output(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    return commit_of(Path(__file__).parent)
 
 
 def data_versions(data: lightning.LightningDataModule) -> dict[str, str]:
     """Eight characters for each source of a run, by its name: they change where its labels or its images' sizes do,
-    wherever the files lie, and so with the version of the normalisation."""
+    wherever the files lie, and so with the version of the normalisation. Of a folder of lines they are the first of the
+    version of its manifest."""
     settings = getattr(data, "data", None)
     train, val = getattr(data, "train", None), getattr(data, "val", None)
     found: dict[str, str] = {}
@@ -46,13 +40,28 @@ def data_versions(data: lightning.LightningDataModule) -> dict[str, str]:
             pages = {id(part): part for part, *_ in crops.items}  # type: ignore[union-attr]
             found[f"pages-{split}"] = fingerprint([part.index for part in pages.values()])
         return found
-    names = [source.name for split in ("train", "val") for source in getattr(settings, split, [])]
+    sources = _sources(settings)
     mixed = [train, *(val if isinstance(val, list) else [])]
     parts = [part for lines in mixed for part in getattr(lines, "parts", [])]
-    return {name: _version(part) for name, part in zip(names, parts, strict=False)}
+    return {
+        getattr(source, "title", source.name): _version(source, part)
+        for source, part in zip(sources, parts, strict=False)
+    }
 
 
-def _version(dataset: Any) -> str:
+def datasets(data: lightning.LightningDataModule) -> list[dict[str, Any]]:
+    """Of each folder of lines among the sources of a run what `described_data` says."""
+    folders = dict.fromkeys(source.path for source in _sources(getattr(data, "data", None)) if source.name == _FOLDER)
+    return [described_data(read_manifest(Path(folder).expanduser())) for folder in folders]
+
+
+def _sources(settings: Any) -> list[Any]:
+    return [source for split in ("train", "val") for source in getattr(settings, split, [])]
+
+
+def _version(source: Any, dataset: Any) -> str:
+    if source.name == _FOLDER:
+        return read_manifest(Path(source.path).expanduser()).short_version
     if isinstance(dataset, LineDataset):
         return fingerprint(dataset.widths.tolist(), [(label.identifier, label.text) for label in dataset.labels])
     if isinstance(dataset, CharacterDataset):

@@ -31,7 +31,7 @@ from text_recognizer.learning.experiments.experiment import (
     ParagraphExperiment,
 )
 from text_recognizer.learning.experiments.machine import keep_memory, quiet
-from text_recognizer.learning.experiments.provenance import commit, data_versions, environment
+from text_recognizer.learning.experiments.provenance import commit, data_versions, datasets, environment
 from text_recognizer.learning.experiments.tracking import Tracker, make_tracker
 from text_recognizer.learning.experiments.trainer import make_trainer
 from text_recognizer.learning.training.alphabets import line_alphabet
@@ -66,13 +66,15 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
         return recognizer, CharacterDataModule(experiment.data, experiment.seed)
     if isinstance(experiment, ParagraphExperiment | AttentionLineExperiment):
         return build_attention(experiment)
-    alphabet = line_alphabet(experiment.data.train, experiment.start_from, experiment.data.extend_alphabet)
+    lines_of = experiment.data
+    alphabet = line_alphabet(lines_of.train, experiment.start_from, lines_of.extend_alphabet, lines_of.more_characters)
     module = LineRecognizerModule(
         experiment.network,
         alphabet,
         experiment.optimization,
-        [source.name for source in experiment.data.val],
+        [source.title for source in lines_of.val],
         experiment.shortcut_weight,
+        experiment.frozen,
     )
     geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(module.network))
     lines = LineDataModule(experiment.data, alphabet, geometry, experiment.seed)
@@ -159,17 +161,22 @@ def _go_on(
 def begin(experiment: Experiment, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
     """Begin with the weights that the experiment names, if any."""
     if isinstance(experiment, LineExperiment) and experiment.start_from:
-        _warm_start(experiment.start_from, module, data)
+        # What keeps its statistics need not know them: the network computes what the bundle computes either way.
+        batches = 0 if experiment.frozen.statistics else _CALIBRATION_BATCHES
+        _warm_start(experiment.start_from, module, data, batches)
     elif isinstance(experiment, ParagraphExperiment | AttentionLineExperiment) and experiment.start_from:
         begin_with(experiment.start_from, module, data)
 
 
-def _warm_start(bundle: str, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
-    """Begin with the weights of a bundle, batch normalisation measured on this run's own batches."""
+def _warm_start(
+    bundle: str, module: lightning.LightningModule, data: lightning.LightningDataModule, batches: int
+) -> None:
+    """Begin with the weights of a bundle, batch normalisation measured on so many of this run's own batches."""
     network = module.network
     load_bundle_weights(network, find_bundle(bundle), module.alphabet)  # type: ignore[arg-type]
-    batches = itertools.islice(data.train_dataloader(), _CALIBRATION_BATCHES)
-    calibrate(network, (batch.images for batch in batches))  # type: ignore[arg-type]
+    if batches:
+        seen = itertools.islice(data.train_dataloader(), batches)
+        calibrate(network, (batch.images for batch in seen))  # type: ignore[arg-type]
 
 
 def _describe(
@@ -187,6 +194,7 @@ def _describe(
         "alphabet": CLASSES if characters else "".join(alphabet.characters),
         "normalization": CHARACTER_VERSION if characters else NORMALIZATION_VERSION,
         "data_versions": versions,
+        "datasets": datasets(data),
         "commit": commit(),
     }
     _write(folder / "experiment.json", described)

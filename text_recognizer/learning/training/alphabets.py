@@ -12,11 +12,11 @@ from text_recognizer.learning.training.warm_start import bundle_alphabet
 from text_recognizer.recognition.bundle import find_bundle
 
 
-def line_alphabet(train: Iterable[LineSource], start_from: str = "", extend: bool = False) -> Alphabet:
-    """The characters of the bundle that training starts from, if any, then the usual ones, then, where the alphabet is
-    to be extended, those of the training labels in the order of their code points."""
+def line_alphabet(train: Iterable[LineSource], start_from: str = "", extend: bool = False, more: str = "") -> Alphabet:
+    """The characters of the bundle that training starts from, if any, then the usual ones, then `more`, then, where the
+    alphabet is to be extended, those of the training labels in the order of their code points."""
     known = "".join(bundle_alphabet(find_bundle(start_from)).characters) if start_from else ""
-    characters = dict.fromkeys(known + CHARACTERS)
+    characters = dict.fromkeys(known + CHARACTERS + more)
     if extend:
         labels = (label.text for source in train for label in open_lines(source).labels)
         characters |= dict.fromkeys(sorted(set("".join(labels))))

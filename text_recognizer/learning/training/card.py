@@ -60,6 +60,8 @@ _SOURCES = {
     "fonts under OFL 1.1 and Apache 2.0 and in the typefaces of the machine",
     "synthetic-open": "synthetic handwriting: public-domain English texts in fonts under OFL 1.1 and Apache 2.0 and in "
     "the typefaces of the machine",
+    "folder": "lines of the user's own",
+    "pages": "pages of the user's own",
     "wordfreq": "the word frequencies of wordfreq (CC BY-SA 4.0)",
 }
 RELIABILITY = "reliability.png"  # in the bundle's folder
@@ -133,8 +135,32 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
         training += f" Its weights are the mean of those of the runs {', '.join(runs)}; steps are of all of them."
     if whole := provenance.get("quantized_from"):
         training += f" Quantised from {whole}: convolutions compute with 8-bit integers."
+    training += _datasets(experiment.get("datasets", []))
+    if "fine_tuned_from" in provenance:
+        training += _fine_tuning(provenance)
     purpose = _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}"))
-    return purpose, training, _terms(_sources(experiment), experiment.get("start_from", ""))
+    before = {"data": {"train": provenance.get("learned_before", [])}}
+    names = _sources(experiment) + _sources(before)
+    return purpose, training, _terms(names, experiment.get("start_from", ""))
+
+
+def _datasets(datasets: list[dict[str, Any]]) -> str:
+    """The versions of folders of lines that were learned from, and the states of their projects."""
+    text = ""
+    for found in datasets:
+        lines = ", ".join(f"{count} {split}" for split, count in found["lines"].items())
+        text += f" Dataset {found['folder']}: version `{found['version']}`, lines: {lines}"
+        text += "".join(f", {name} `{found[name]}`" for name in ("git", "dvc") if name in found) + "."
+    return text
+
+
+def _fine_tuning(provenance: dict[str, Any]) -> str:
+    """What is to be said of a bundle that was fine-tuned."""
+    text = f" Fine-tuned from {provenance['fine_tuned_from']}"
+    if provenance["share_of_new_weights"] < 1:
+        text += f"; its weights are a mean in which the new ones count {provenance['share_of_new_weights']:.2f}"
+    better = provenance.get("better", True)
+    return text + "." + ("" if better else " **It reads the lines that it was tuned for no better than before.**")
 
 
 def _language_model(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:

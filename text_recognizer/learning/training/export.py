@@ -50,45 +50,68 @@ def export_run(
     the ONNX model does not agree with the network or runs have other networks.
     """
     refuse_other_folders(output)
-    experiment, state = _loaded(run)
+    experiment, state = loaded_run(run)
     steps, minutes = int(state["global_step"]), [_minutes(state)]
     weights = [state["state_dict"]]
     for number, other in enumerate(others):
-        described, further = _loaded(other)
+        described, further = loaded_run(other)
         if described["network"] != experiment["network"] or described.get("alphabet") != experiment.get("alphabet"):
             raise ValueError(f"{other} and {run} have other networks or alphabets: there is no mean of their weights")
         weights.append(further["state_dict"])
         if other not in (run, *others[:number]):  # one that is named twice counts twice in the mean, and learned once
             steps, minutes = steps + int(further["global_step"]), [*minutes, _minutes(further)]
     state["state_dict"] = mean_weights(weights)
-    alphabet = Alphabet(experiment.pop("alphabet", CHARACTERS))
-    normalization = experiment.pop("normalization", NORMALIZATION_VERSION)
-    network, settings = _network(experiment, state, alphabet)
-    if experiment["task"] == "lines":
-        load_bundle(language, LANGUAGE_TASK, 0)
-        load_bundle(detector, "detector", NORMALIZATION_VERSION)
-        settings |= {"language": language, "detector": detector}
-        settings["geometry"]["stretch"] = stretch
-    provenance = {
-        "experiment": experiment,
+    provenance: dict[str, Any] = {
         "steps": steps,
         "minutes": None if None in minutes else round(sum(minutes), 1),  # type: ignore[arg-type]
-        "epochs": int(state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"]),
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "exported": datetime.date.today().isoformat(),
-        "commit": experiment.pop("commit", None),
     }
     if others:
         provenance["mean_of"] = [Path(name).name for name in (run, *others)]
-    identity = {"name": output.name, "task": experiment["task"], "version": version, "normalization": normalization}
+    read_with: dict[str, Any] = {}
+    if experiment["task"] == "lines":
+        load_bundle(language, LANGUAGE_TASK, 0)
+        load_bundle(detector, "detector", NORMALIZATION_VERSION)
+        read_with = {"language": language, "detector": detector}
     with whole_folder(output, replace=True) as partial:
-        write_bundle(partial, network, identity, settings, provenance)
+        write_run(partial, (output.name, version), experiment, state, read_with, provenance, stretch)
         if measure:
             measure_bundle(partial, experiment["task"])
     return output
 
 
-def _loaded(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def write_run(
+    folder: Path,
+    identity: tuple[str, str],
+    experiment: dict[str, Any],
+    state: dict[str, Any],
+    more_settings: dict[str, Any],
+    more_provenance: dict[str, Any],
+    stretch: float = 1.0,
+) -> None:
+    """Write the bundle of a run's experiment and checkpoint, as `loaded_run` gives them, into `folder`, not measured.
+
+    identity: name and version. Raises ValueError where the ONNX model does not agree with the network.
+    """
+    described = dict(experiment)
+    alphabet = Alphabet(described.pop("alphabet", CHARACTERS))
+    normalization = described.pop("normalization", NORMALIZATION_VERSION)
+    commit = described.pop("commit", None)
+    network, settings = _network(described, state, alphabet)
+    if described["task"] == "lines":
+        settings["geometry"]["stretch"] = stretch
+    provenance = {
+        "experiment": described,
+        "epochs": int(state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"]),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "exported": datetime.date.today().isoformat(),
+        "commit": commit,
+    }
+    name, version = identity
+    identified = {"name": name, "task": described["task"], "version": version, "normalization": normalization}
+    write_bundle(folder, network, identified, settings | more_settings, provenance | more_provenance)
+
+
+def loaded_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The experiment of a run, by its folder or name, and its last checkpoint."""
     folder = run if (run / "experiment.json").is_file() else runs_dir() / run
     checkpoint, config = folder / "last.ckpt", folder / "experiment.json"

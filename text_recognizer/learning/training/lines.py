@@ -17,6 +17,7 @@ from text_recognizer.learning.data.sources import LineSource
 from text_recognizer.learning.networks.crnn import CRNN
 from text_recognizer.learning.training.alphabets import lines_within
 from text_recognizer.learning.training.choices import NetworkChoice, Sample, one_thread
+from text_recognizer.learning.training.freezing import Frozen, freeze
 from text_recognizer.learning.training.optimization import Optimization
 from text_recognizer.learning.training.reading import TextModule
 from text_recognizer.recognition.decoding import greedy, softmax
@@ -29,7 +30,8 @@ class LineData:
 
     train: sources with the lines drawn from each per epoch. val: sources measured after an epoch.
     columns: image columns in a batch (16 lines of 900). workers: processes that load and augment.
-    extend_alphabet: learn the characters of the training labels that the alphabet lacks, too.
+    extend_alphabet: learn the characters of the training labels that the alphabet lacks, too. more_characters: learn
+    these, too.
     """
 
     train: list[LineSource] = field(default_factory=lambda: [LineSource("iam-train")])
@@ -38,6 +40,7 @@ class LineData:
     columns: int = 14400
     workers: int = 1
     extend_alphabet: bool = False
+    more_characters: str = ""
 
 
 class LineDataModule(lightning.LightningDataModule):
@@ -48,7 +51,7 @@ class LineDataModule(lightning.LightningDataModule):
         self.data = data
         self.collate = Collate(alphabet, geometry)
         train, val = (
-            [lines_within(source, alphabet, data.extend_alphabet) for source in sources]
+            [lines_within(source, alphabet, data.extend_alphabet or bool(data.more_characters)) for source in sources]
             for sources in (data.train, data.val)
         )
         self.train = MixedLines(train, data.augmentation)
@@ -92,15 +95,23 @@ class LineRecognizerModule(TextModule):
         optimization: Optimization,
         val_names: list[str],
         shortcut_weight: float = 0.1,
+        frozen: Frozen | None = None,
     ) -> None:
         super().__init__(optimization, val_names)
         self.network = networks.build(network.name, classes=len(alphabet), **network.fields)
         self.alphabet = alphabet
         self.shortcut_weight = shortcut_weight
+        self.frozen = frozen or Frozen()
+        freeze(self.network, self.frozen)
+
+    def on_train_epoch_start(self) -> None:
+        """Another order of the data; what is frozen stays so after a validation, or a start from other weights."""
+        super().on_train_epoch_start()
+        freeze(self.network, self.frozen)
 
     def training_step(self, batch: LineBatch, _: int) -> Tensor:
         """CTC loss, and with a small weight that of the shortcut head where the network has one."""
-        if not isinstance(self.network, CRNN):
+        if not isinstance(self.network, CRNN) or not self.shortcut_weight:
             return self._logged(ctc_loss(self.network(batch.images), batch), batch)
         logits, shortcut = self.network.forward_with_shortcut(batch.images)
         return self._logged(ctc_loss(logits, batch), batch) + self.shortcut_weight * ctc_loss(shortcut, batch)

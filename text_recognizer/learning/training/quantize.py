@@ -158,7 +158,8 @@ def packed(serialized: bytes) -> bytes:
 def _lines_seen(bundle: Bundle) -> Batches:
     """Some lines of each source that a line recogniser learned from."""
     geometry = LineGeometry(**bundle.settings["geometry"])
-    for source in bundle.provenance["experiment"]["data"]["train"]:
+    sources = bundle.provenance["experiment"]["data"]["train"]
+    for source in (row for number, row in enumerate(sources) if row not in sources[:number]):
         dataset = line_dataset(replace(LineSource(**source), count=_LINES))  # no more synthetic ones than are asked for
         for index in np.linspace(0, len(dataset) - 1, _LINES).astype(int):
             yield geometry.batch([dataset[int(index)][0]])

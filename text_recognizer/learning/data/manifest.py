@@ -1,0 +1,133 @@
+"""The manifest of a dataset in a folder, and the version of the dataset that follows from it.
+
+A dataset is a folder with `lines.tsv` (tab-separated, no quoting; a row a line of handwriting) and the images in
+`lines/<line_id>.png`: what `label scan`, `label export` and `feedback export` write.
+
+Its version is the SHA-256 of its rows: of each row the fields of `VERSIONED` as a JSON array (UTF-8, texts in NFC, ""
+for a column that is not there), the arrays sorted, each followed by a line feed, below a line that names this scheme.
+The order of rows and columns and further columns make no difference; another text, image, writer, split, source or
+licence does, as each row holds the hash of its image.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from text_recognizer.alphabet import normalize_text
+
+TABLE = "lines.tsv"
+SPLITS = ("train", "val", "test")
+#: The columns that a manifest must have, and those that its version is made of.
+REQUIRED = ("line_id", "split", "writer", "text", "sha256", "source")
+VERSIONED = (*REQUIRED, "licence")
+
+_SCHEME = "text-recognizer manifest 1"
+_SHORT = 8
+_NAMED = 5  # so many of the lines that something is wrong with are named
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The rows of a dataset's table, in their order, and the folder it lies in."""
+
+    folder: Path
+    rows: tuple[Mapping[str, str], ...]
+
+    @property
+    def version(self) -> str:
+        """SHA-256 of the rows in hexadecimal, as the head of this file says."""
+        rows = sorted(json.dumps(_versioned(row), ensure_ascii=False) for row in self.rows)
+        return hashlib.sha256("".join(f"{row}\n" for row in (_SCHEME, *rows)).encode()).hexdigest()
+
+    @property
+    def short_version(self) -> str:
+        """The first eight characters of the version."""
+        return self.version[:_SHORT]
+
+    def counts(self, column: str) -> dict[str, int]:
+        """The values of a column, sorted, and how many rows have each; empty ones are left out."""
+        found = Counter(row.get(column) or "" for row in self.rows)
+        return {value: found[value] for value in sorted(found) if value}
+
+
+def _versioned(row: Mapping[str, str]) -> list[str]:
+    return [normalize_text(row.get(name) or "") for name in VERSIONED]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a folder.
+
+    Raises FileNotFoundError where there is none, and ValueError where it is no such table: not UTF-8, columns missing,
+    rows with more or fewer fields than the head, or no row at all.
+    """
+    table = folder / TABLE
+    if not table.is_file():
+        raise FileNotFoundError(
+            f"there is no {TABLE} in {folder}: a dataset is what `label scan`, `label export`, `feedback export` write"
+        )
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            rows = [dict(row) | {"": str(reader.line_num)} for row in reader]
+            columns = reader.fieldnames or ()
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{table} is no table in UTF-8: {error}") from error
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise ValueError(f"{table} has no column {', '.join(missing)}")
+    broken = [row[""] for row in rows if None in row or None in row.values()]
+    if broken:
+        raise ValueError(
+            f"{table}, line {_some(broken)}: not as many fields as the head has; a tab or a line break in a text?"
+        )
+    if not rows:
+        raise ValueError(f"{table} has no lines")
+    return Manifest(folder, tuple({name: row[name] for name in columns} for row in rows))
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Raises ValueError that says all that is wrong: rows that contradict one another, and images that are missing or
+    not those that the manifest names."""
+    wrong = [*_wrong_rows(manifest), *_wrong_images(manifest)]
+    if wrong:
+        raise ValueError(f"{manifest.folder / TABLE}: {'; '.join(wrong)}")
+
+
+def _wrong_rows(manifest: Manifest) -> Iterator[str]:
+    names = Counter(row["line_id"] for row in manifest.rows)
+    if twice := [name for name, count in names.items() if count > 1]:
+        yield f"{_some(twice)}: more than one row of that line_id"
+    if odd := [name for name in names if not name or Path(name).name != name]:
+        yield f"{_some(map(repr, odd))}: no name of a file in lines/"
+    if lost := [row["line_id"] for row in manifest.rows if row["split"] not in SPLITS]:
+        yield f"{_some(lost)}: of a split that is none of {', '.join(SPLITS)}"
+    if empty := [row["line_id"] for row in manifest.rows if not normalize_text(row["text"])]:
+        yield f"{_some(empty)}: no text"
+
+
+def _wrong_images(manifest: Manifest) -> Iterator[str]:
+    missing, others = [], []
+    for row in manifest.rows:
+        path = manifest.folder / "lines" / f"{row['line_id']}.png"
+        if not path.is_file():
+            missing.append(row["line_id"])
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+            others.append(row["line_id"])
+    if missing:
+        yield f"{_some(missing)}: the image in lines/ is missing"
+    if others:
+        yield (
+            f"{_some(others)}: the image is not the one whose SHA-256 the row holds, so one of the two was changed by "
+            "hand: put the old one back, or take the row out and add the line anew"
+        )
+
+
+def _some(names: Iterable[str]) -> str:
+    found = list(names)
+    return ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
