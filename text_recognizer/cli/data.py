@@ -9,6 +9,7 @@ import typer
 
 from text_recognizer.cli.data_check import check
 from text_recognizer.cli.errors import explained
+from text_recognizer.cli.project import version
 
 if TYPE_CHECKING:
     from text_recognizer.learning.data.registry import Description
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Datasets: list them, prepare them, look at them, check them.", no_args_is_help=True)
 app.command()(check)
+app.command()(version)
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A dataset, or one split of it: iam, copiste-val, synthetic.")

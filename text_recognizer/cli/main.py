@@ -16,6 +16,7 @@ from text_recognizer.cli.feedback import app as feedback
 from text_recognizer.cli.label import app as label
 from text_recognizer.cli.language_model import language_model
 from text_recognizer.cli.leaderboard import leaderboard
+from text_recognizer.cli.project import app as project
 from text_recognizer.cli.quantize import quantize
 from text_recognizer.cli.read import read
 from text_recognizer.cli.serve import api_key, serve
@@ -43,6 +44,7 @@ app.command()(api_key)
 app.add_typer(feedback, name="feedback")
 app.add_typer(data, name="data")
 app.add_typer(label, name="label")
+app.add_typer(project, name="project")
 
 
 def _version(value: bool) -> None:
