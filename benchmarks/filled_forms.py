@@ -14,12 +14,12 @@ from text_recognizer.images import open_document, to_gray
 from text_recognizer.images.normalize import ink_density
 from text_recognizer.learning.data.photograph import photograph
 from text_recognizer.learning.data.synthetic import Typeface, distort, render_words
-from text_recognizer.service.labeling.boxes import State
-from text_recognizer.service.labeling.forms import Form
-from text_recognizer.service.labeling.layout import OVERFLOW, Box
-from text_recognizer.service.labeling.printing import form_pdf
-from text_recognizer.service.labeling.scan import Photo, Problem, ScannedSheet, scan_photo
-from text_recognizer.service.labeling.sheets import SCALE
+from text_recognizer.service.labeling.forms.boxes import State
+from text_recognizer.service.labeling.forms.form import Form
+from text_recognizer.service.labeling.forms.layout import OVERFLOW, Box
+from text_recognizer.service.labeling.forms.printing import form_pdf
+from text_recognizer.service.labeling.forms.scan import Photo, Problem, ScannedSheet, scan_photo
+from text_recognizer.service.labeling.forms.sheets import SCALE
 
 Gray = NDArray[np.uint8]
 _NEAR = 5  # pixels, half a millimetre: by how much ink may be moved

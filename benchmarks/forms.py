@@ -29,9 +29,9 @@ from text_recognizer.learning.data.locations import data_dir
 from text_recognizer.learning.data.pages import is_legible, pages
 from text_recognizer.learning.data.synthetic import handwriting_faces
 from text_recognizer.learning.evaluation.error_rates import error_rates
-from text_recognizer.service.labeling.forms import Form, make_form
-from text_recognizer.service.labeling.prompts import shipped_prompts, unprintable
-from text_recognizer.service.labeling.scan import Problem, ScannedSheet
+from text_recognizer.service.labeling.forms.form import Form, make_form
+from text_recognizer.service.labeling.forms.prompts import shipped_prompts, unprintable
+from text_recognizer.service.labeling.forms.scan import Problem, ScannedSheet
 
 _EMPTY = 1 / 7
 _PENCIL = 0.4  # darkness of a pale pencil

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 from filled_forms import blank_pages, fill, hard_photograph, in_font, scanned, tick
 
 from text_recognizer.learning.data.synthetic import handwriting_faces
-from text_recognizer.service.labeling.boxes import trimmed
-from text_recognizer.service.labeling.contact import contact_sheet
-from text_recognizer.service.labeling.forms import make_form
-from text_recognizer.service.labeling.prompts import shipped_prompts
+from text_recognizer.service.labeling.forms.boxes import trimmed
+from text_recognizer.service.labeling.forms.contact import contact_sheet
+from text_recognizer.service.labeling.forms.form import make_form
+from text_recognizer.service.labeling.forms.prompts import shipped_prompts
 
 HERE = Path(__file__).resolve().parent
 HEIGHT = 680

@@ -1,6 +1,8 @@
-"""Make the picture of the web page: the real server, a real browser, a sample read and two words corrected.
+"""Make the pictures of the web pages: the real server, a real browser, a sample read and corrected, or labelled.
 
-python docs/make_screenshot.py [--url http://127.0.0.1:8000]    # where `text-recognizer serve` runs
+python docs/make_screenshot.py [--url http://127.0.0.1:8000]        # where `text-recognizer serve` runs
+python docs/make_screenshot.py --queue http://127.0.0.1:8000        # where `text-recognizer label serve` runs,
+                                                                    # for a folder with the sample in it
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "samples" / "copiste-1.jpg"
@@ -20,29 +22,49 @@ CORRECTIONS = {"ume": "une", "Nornige": "Norvège"}
 
 
 def main() -> None:
-    """Write docs/pictures/web.png."""
+    """Write docs/pictures/web.png, or label.png."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--queue", help="make the picture of the labelling page")
+    options = parser.parse_args()
     browser_path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1360, "height": 820})
-        page.goto(parser.parse_args().url)
-        page.wait_for_selector("body[data-ready]")
-        page.set_input_files("#files", [str(SAMPLE)])
-        page.wait_for_selector("#text li")
-        page.wait_for_timeout(1500)
-        for wrong, right in CORRECTIONS.items():
-            word = page.locator(f".word:text-is('{wrong}')")
-            if word.count():
-                word.first.click()
-                page.keyboard.press("Control+a")
-                page.keyboard.type(right)
-                page.keyboard.press("Enter")
+        page.set_default_timeout(120_000)
+        page.goto(options.queue or options.url)
+        name = labelled(page) if options.queue else corrected(page)
         page.wait_for_timeout(1500)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(128)
-        picture.save(HERE / "pictures" / "web.png", optimize=True)
+        picture.save(HERE / "pictures" / name, optimize=True)
         browser.close()
+
+
+def corrected(page: Page) -> str:
+    """Read the sample and correct two words of it. Returns the name of the picture."""
+    page.wait_for_selector("body[data-ready]")
+    page.set_input_files("#files", [str(SAMPLE)])
+    page.wait_for_selector("#text li")
+    page.wait_for_timeout(1500)
+    for wrong, right in CORRECTIONS.items():
+        word = page.locator(f".word:text-is('{wrong}')")
+        if word.count():
+            word.first.click()
+            page.keyboard.press("Control+a")
+            page.keyboard.type(right)
+            page.keyboard.press("Enter")
+    return "web.png"
+
+
+def labelled(page: Page) -> str:
+    """Show the sample's first doubtful line. Returns the name of the picture."""
+    page.wait_for_selector("#name-dialog[open]")
+    page.fill("#name", "Ada")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-ready]")
+    page.select_option("#page", SAMPLE.name)
+    page.locator("#where", has_text=SAMPLE.name).wait_for()
+    return "label.png"
 
 
 if __name__ == "__main__":

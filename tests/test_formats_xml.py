@@ -1,36 +1,20 @@
 """ALTO and PAGE: valid against the official schemas, and read back without loss."""
 
-from pathlib import Path
-
 import pytest
 from format_pages import LINES, OUTLINE, PAGES, line, pages
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from xml_schemas import etree, schema
 
 from text_recognizer import Line, Page, Region, Word
 from text_recognizer.formats import FORMATS, FormatError
 
-etree = pytest.importorskip("lxml.etree", reason="lxml checks the schemas: it comes with the extra dev")
-SCHEMAS = Path(__file__).parent / "schemas"
 slow = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-
-
-class Local(etree.Resolver):
-    """What a schema imports, from beside it and never from the network."""
-
-    def resolve(self, url, public_id, context):
-        return self.resolve_filename(str(SCHEMAS / Path(url).name), context)
-
-
-def schema(name):
-    parser = etree.XMLParser(no_network=True)
-    parser.resolvers.add(Local())
-    return etree.XMLSchema(etree.parse(SCHEMAS / name, parser))
 
 
 @pytest.fixture(scope="module")
 def schemas():
-    return {"alto": schema("alto-4-4.xsd"), "page": schema("pagecontent-2019-07-15.xsd")}
+    return {"alto": schema("alto"), "page": schema("page")}
 
 
 @pytest.mark.parametrize("name", ["alto", "page"])

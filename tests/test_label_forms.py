@@ -25,13 +25,13 @@ from text_recognizer.cli.main import app
 from text_recognizer.images import open_document
 from text_recognizer.learning.data.folder import folder_lines
 from text_recognizer.learning.data.synthetic import handwriting_faces
-from text_recognizer.service.labeling import prompts
-from text_recognizer.service.labeling.boxes import State
-from text_recognizer.service.labeling.checking import doubts, error_rate
-from text_recognizer.service.labeling.collection import NewLine
-from text_recognizer.service.labeling.forms import Form, form_json, make_form, read_form
-from text_recognizer.service.labeling.printing import form_pdf, write_form
-from text_recognizer.service.labeling.scan import Consent, Problem
+from text_recognizer.service.labeling.forms import prompts
+from text_recognizer.service.labeling.forms.boxes import State
+from text_recognizer.service.labeling.forms.checking import doubts, error_rate
+from text_recognizer.service.labeling.forms.collection import NewLine
+from text_recognizer.service.labeling.forms.form import Form, form_json, make_form, read_form
+from text_recognizer.service.labeling.forms.printing import form_pdf, write_form
+from text_recognizer.service.labeling.forms.scan import Consent, Problem
 
 EMPTY = (2, 6)  # rows from 0
 

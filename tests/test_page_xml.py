@@ -163,7 +163,7 @@ def test_what_is_odd_is_mended_or_left_out(folder):
     ("content", "message"),
     [
         (BOMB, r"p0\.xml: this file declares a document type"),
-        ("<PcGts><Page>", r"p0\.xml is not well-formed"),
+        ("<PcGts><Page>", r"p0\.xml: this is not well-formed"),
         ("<html/>", r"p0\.xml is neither PAGE XML nor ALTO"),
         ("<PcGts/>", r"p0\.xml: a <PcGts> without a <Page>"),
         (page_xml("p0.png", "2019-07-15", size=(400, 900)), r"p0\.xml is of an image of 400 x 900"),

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from text_recognizer.cli.errors import BAD_INPUT, complain, explained
+from text_recognizer.cli.label_exchange import export_tasks, import_labels
+from text_recognizer.cli.label_next import next_lines
+from text_recognizer.cli.label_queue import agreement, export, serve
 
 if TYPE_CHECKING:
-    from text_recognizer.service.labeling.collection import NewLine
-    from text_recognizer.service.labeling.intake import Intake
+    from text_recognizer.service.labeling.forms.collection import NewLine
+    from text_recognizer.service.labeling.forms.intake import Intake
 
-app = typer.Typer(help="Your own handwriting as training data: print forms, scan them.", no_args_is_help=True)
+app = typer.Typer(help="Your own handwriting as training data: forms to fill in, pages to label.", no_args_is_help=True)
+app.command()(serve)
+app.command("next")(next_lines)
+app.command()(agreement)
+app.command()(export)
+app.command()(export_tasks)
+app.command("import")(import_labels)
 
 
 @app.command()
@@ -32,9 +41,9 @@ def forms(
 ) -> None:
     """Make forms to print: lines to copy by hand, chosen to show every character and the usual pairs of them."""
     with explained():
-        from text_recognizer.service.labeling.forms import make_form
-        from text_recognizer.service.labeling.printing import write_form
-        from text_recognizer.service.labeling.prompts import coverage, cut_text, shipped_prompts
+        from text_recognizer.service.labeling.forms.form import make_form
+        from text_recognizer.service.labeling.forms.printing import write_form
+        from text_recognizer.service.labeling.forms.prompts import coverage, cut_text, shipped_prompts
 
         if text is None:
             prompts = shipped_prompts(language)
@@ -74,9 +83,9 @@ def scan(
 ) -> None:
     """Cut the lines out of photographs of filled forms, and add them with their text to a folder for training."""
     with explained():
-        from text_recognizer.service.labeling.collection import SPLITS, Collection, Terms
-        from text_recognizer.service.labeling.forms import read_forms
-        from text_recognizer.service.labeling.intake import take_in
+        from text_recognizer.service.labeling.forms.collection import SPLITS, Collection, Terms
+        from text_recognizer.service.labeling.forms.form import read_forms
+        from text_recognizer.service.labeling.forms.intake import take_in
 
         if split not in SPLITS:
             raise ValueError(f"{split!r} is no split; there are: {', '.join(SPLITS)}")
@@ -92,7 +101,7 @@ def scan(
 
 def _checked(lines: list[NewLine]) -> dict[str, str]:
     """What is doubtful about which lines, by identifier."""
-    from text_recognizer.service.labeling.checking import doubts
+    from text_recognizer.service.labeling.forms.checking import doubts
 
     return {
         doubt.line.row["line_id"]: f"reads {doubt.read!r}" + (f", as in row {doubt.meant}" if doubt.meant else "")
@@ -101,7 +110,7 @@ def _checked(lines: list[NewLine]) -> dict[str, str]:
 
 
 def _report(intake: Intake, marked: dict[str, str], output: Path) -> None:
-    from text_recognizer.service.labeling.intake import write_contact_sheets
+    from text_recognizer.service.labeling.forms.intake import write_contact_sheets
 
     for message in (*intake.sheets, *intake.notes):
         typer.echo(message)

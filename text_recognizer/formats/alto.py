@@ -8,10 +8,11 @@ readers such as kraken do not look into composed blocks.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
 from text_recognizer.formats.alto_reading import read_alto
-from text_recognizer.formats.blocks import line_order, regions_or_whole
+from text_recognizer.formats.blocks import LineMark, line_order, marks_or_numbers, regions_or_whole
 from text_recognizer.formats.format import Format, FormatError, Picture
 from text_recognizer.formats.scaling import scaled
 from text_recognizer.formats.xml_files import box, number, parse_xml, placed_words, to_bytes
@@ -29,8 +30,12 @@ class AltoFormat(Format):
     suffix = ".alto.xml"
     media_type = "application/xml"
 
-    def write(self, page: Page, picture: Picture | None = None) -> bytes:
-        """The page as an ALTO file."""
+    def write(self, page: Page, picture: Picture | None = None, marks: Sequence[LineMark] = ()) -> bytes:
+        """The page as an ALTO file.
+
+        marks: one a line, or none. Their identifiers are NCNames of XML, unlike each other and all else in the file.
+        """
+        marks = marks_or_numbers(page, marks)
         root = Element(
             "alto",
             {
@@ -41,9 +46,9 @@ class AltoFormat(Format):
             },
         )
         _description(root, page)
-        _tags(root, page)
-        _reading_order(root, page)
-        _layout(root, page)
+        _tags(root, page, marks)
+        _reading_order(root, page, marks)
+        _layout(root, page, marks)
         return to_bytes(root)
 
     def read(self, data: bytes, size: tuple[int, int] | None = None) -> Page:
@@ -51,7 +56,7 @@ class AltoFormat(Format):
         root = parse_xml(data)
         if root.tag != "alto":
             raise FormatError(f"this is not ALTO: its root is <{root.tag}>")
-        return scaled(read_alto(root), size)
+        return scaled(read_alto(root)[0], size)
 
 
 def _description(root: Element, page: Page) -> None:
@@ -68,7 +73,7 @@ def _description(root: Element, page: Page) -> None:
         SubElement(SubElement(step, "processingSoftware"), "softwareName").text = "Text Recognizer"
 
 
-def _tags(root: Element, page: Page) -> None:
+def _tags(root: Element, page: Page, marks: Sequence[LineMark]) -> None:
     """Kinds of regions, columns, and what else is known of the lines."""
     kinds = {region.kind: None for region in page.regions}
     columns = {region.column: None for region in page.regions if region.column is not None}
@@ -83,25 +88,26 @@ def _tags(root: Element, page: Page) -> None:
         label = "confidences of lines, and which are given without their words"
         tag = SubElement(tags, "OtherTag", {"ID": "lines", "TYPE": "lines", "LABEL": label})
         data = SubElement(tag, "XmlData")
-        for count, line in enumerate(page.lines):
-            known = {"xmlns": "", "id": f"line_{count}", "confidence": number(line.confidence)}
+        for line, mark in zip(page.lines, marks, strict=True):
+            known = {"xmlns": "", "id": mark.identifier, "confidence": number(line.confidence)}
+            known |= {"status": mark.status} if mark.status else {}
             SubElement(data, "line", known if placed_words(line) else known | {"words": "none"})
 
 
-def _reading_order(root: Element, page: Page) -> None:
+def _reading_order(root: Element, page: Page, marks: Sequence[LineMark]) -> None:
     """Blocks; or lines, where those of one block do not all stand together."""
     numbers = line_order(page)
     whole = numbers == list(range(len(numbers)))
     names = [f"block_{count}" for count, _ in enumerate(regions_or_whole(page))]
     if not whole:
-        names = [f"line_{count}" for count in range(len(page.lines))]
+        names = [mark.identifier for mark in marks]
     if names:
         group = SubElement(SubElement(root, "ReadingOrder"), "OrderedGroup", {"ID": "order"})
         for count, name in enumerate(names):
             SubElement(group, "ElementRef", {"ID": f"order_{count}", "REF": name})
 
 
-def _layout(root: Element, page: Page) -> None:
+def _layout(root: Element, page: Page, marks: Sequence[LineMark]) -> None:
     size = {"WIDTH": str(page.width), "HEIGHT": str(page.height)}
     known = {"ID": "page", "PHYSICAL_IMG_NR": _page_number(page.source), "PC": number(round(page.confidence, 4))}
     sheet = SubElement(SubElement(root, "Layout"), "Page", known | size)
@@ -113,11 +119,13 @@ def _layout(root: Element, page: Page) -> None:
             block.set("TAGREFS", _tag_names(region))
             _shape(block, region.polygon)
         for line in lines:
-            _line(block, page.lines[line], line)
+            _line(block, page.lines[line], line, marks[line])
 
 
-def _line(block: Element, line: Line, count: int) -> None:
-    element = SubElement(block, "TextLine", {"ID": f"line_{count}"} | _box(line.polygon))
+def _line(block: Element, line: Line, count: int, mark: LineMark) -> None:
+    element = SubElement(block, "TextLine", {"ID": mark.identifier} | _box(line.polygon))
+    if mark.status == "model":
+        element.set("CS", "false")  # nobody has corrected it
     if line.baseline:
         element.set("BASELINE", _points(line.baseline))
     _shape(element, line.polygon)

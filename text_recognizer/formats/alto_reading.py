@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from text_recognizer.formats.blocks import Block, in_order, kind_of
+from text_recognizer.formats.blocks import Block, LineMark, in_order, kind_of
 from text_recognizer.formats.format import FormatError
 from text_recognizer.formats.xml_files import mean_confidence, points, rectangle, to_confidence, to_number
 from text_recognizer.page import Line, Page, Polygon, Word
@@ -13,8 +13,11 @@ from text_recognizer.page import Line, Page, Polygon, Word
 _Tags = dict[str, tuple[str, str]]  # identifier -> type and label
 
 
-def read_alto(root: Element) -> Page:
-    """The page of an ALTO file, in the file's units. Raises FormatError where it has no page, or several."""
+def read_alto(root: Element) -> tuple[Page, tuple[LineMark, ...]]:
+    """The page of an ALTO file, in the file's units, and the marks of its lines.
+
+    Raises FormatError where it has no page, or several.
+    """
     pages = root.findall("Layout/Page")
     if len(pages) != 1:
         raise FormatError(f"this ALTO file holds {len(pages)} pages, and one is read")
@@ -23,10 +26,10 @@ def read_alto(root: Element) -> Page:
     known = {element.get("id", ""): element for element in root.findall("Tags/OtherTag/XmlData/line")}
     blocks = [_block(block, tags, known) for block in page.iter("TextBlock")]
     order = [name for reference in _references(root) for name in reference.get("REF", "").split()]
-    lines, regions = in_order(blocks, order)
+    lines, regions, marks = in_order(blocks, order)
     width, height = (int(to_number(page.get(key), key, 0.0)) for key in ("WIDTH", "HEIGHT"))
     source = root.findtext("Description/sourceImageInformation/fileName") or None
-    return Page(lines, width, height, source, _models(root), regions)
+    return Page(lines, width, height, source, _models(root), regions), marks
 
 
 def line_text(line: Element) -> str:
@@ -60,8 +63,14 @@ def _block(block: Element, tags: _Tags, known: dict[str, Element]) -> Block:
         kind_of(kinds[0]) if kinds else None,
         _outline(block),
         int(columns[0]) if columns else None,
-        tuple((line.get("ID", ""), _line(line, known)) for line in block.findall("TextLine")),
+        tuple((_mark(line, known), _line(line, known)) for line in block.findall("TextLine")),
     )
+
+
+def _mark(line: Element, known: dict[str, Element]) -> LineMark:
+    identifier = line.get("ID", "")
+    status = known[identifier].get("status", "") if identifier in known else ""
+    return LineMark(identifier, status if status in ("model", "illegible") else "")
 
 
 def _line(line: Element, known: dict[str, Element]) -> Line:

@@ -6,10 +6,11 @@ of the characters of a word, whose places are not known, and the order of lines 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement
 
-from text_recognizer.formats.blocks import line_order, regions_or_whole
+from text_recognizer.formats.blocks import LineMark, line_order, marks_or_numbers, regions_or_whole
 from text_recognizer.formats.format import Format, FormatError, Picture
 from text_recognizer.formats.page_xml_reading import read_page
 from text_recognizer.formats.scaling import scaled
@@ -27,14 +28,18 @@ class PageXmlFormat(Format):
     suffix = ".page.xml"
     media_type = "application/xml"
 
-    def write(self, page: Page, picture: Picture | None = None) -> bytes:
-        """The page as a PAGE file. It says when it was written, as the schema demands: two are not the same bytes."""
+    def write(self, page: Page, picture: Picture | None = None, marks: Sequence[LineMark] = ()) -> bytes:
+        """The page as a PAGE file. It says when it was written, as the schema demands: two are not the same bytes.
+
+        marks: one a line, or none. Their identifiers are NCNames of XML, unlike each other and all else in the file.
+        """
+        marks = marks_or_numbers(page, marks)
         schema = f"{NAMESPACE} {NAMESPACE}/pagecontent.xsd"
         root = Element("PcGts", {"xmlns": NAMESPACE, "xmlns:xsi": _INSTANCE, "xsi:schemaLocation": schema})
         _metadata(root, page)
         size = {"imageWidth": str(page.width), "imageHeight": str(page.height)}
         sheet = SubElement(root, "Page", {"imageFilename": page.source or ""} | size)
-        _reading_order(sheet, page)
+        _reading_order(sheet, page, marks)
         for count, (region, lines) in enumerate(regions_or_whole(page)):
             element = SubElement(sheet, "TextRegion", {"id": f"region_{count}"})
             if region is None:
@@ -45,7 +50,7 @@ class PageXmlFormat(Format):
                 if region.column is not None:
                     _user_defined(element, {"column": str(region.column)})
             for line in lines:
-                _line(element, page.lines[line], line)
+                _line(element, page.lines[line], line, marks[line])
             _text(element, "\n".join(page.lines[line].text for line in lines), None)
         return to_bytes(root)
 
@@ -54,7 +59,7 @@ class PageXmlFormat(Format):
         root = parse_xml(data)
         if root.tag != "PcGts":
             raise FormatError(f"this is not PAGE XML: its root is <{root.tag}>")
-        return scaled(read_page(root), size)
+        return scaled(read_page(root)[0], size)
 
 
 def _metadata(root: Element, page: Page) -> None:
@@ -67,19 +72,21 @@ def _metadata(root: Element, page: Page) -> None:
         SubElement(metadata, "MetadataItem", {"type": "processingStep", "name": role, "value": identity})
 
 
-def _reading_order(sheet: Element, page: Page) -> None:
+def _reading_order(sheet: Element, page: Page, marks: Sequence[LineMark]) -> None:
     if not page.regions:
         return
     group = SubElement(SubElement(sheet, "ReadingOrder"), "OrderedGroup", {"id": "order"})
     for count, _ in enumerate(page.regions):
         SubElement(group, "RegionRefIndexed", {"index": str(count), "regionRef": f"region_{count}"})
     if line_order(page) != list(range(len(page.lines))):
-        names = " ".join(f"line_{count}" for count in range(len(page.lines)))
+        names = " ".join(mark.identifier for mark in marks)
         _user_defined(sheet, {"lineOrder": names})
 
 
-def _line(region: Element, line: Line, count: int) -> None:
-    element = SubElement(region, "TextLine", {"id": f"line_{count}"})
+def _line(region: Element, line: Line, count: int, mark: LineMark) -> None:
+    element = SubElement(region, "TextLine", {"id": mark.identifier})
+    if mark.status:
+        element.set("custom", f"labeling {{status:{mark.status};}}")
     _coords(element, line.polygon)
     if line.baseline:
         _coords(element, line.baseline, "Baseline")

@@ -6,25 +6,28 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from text_recognizer.formats.blocks import Block, in_order, kind_of
+from text_recognizer.formats.blocks import Block, LineMark, in_order, kind_of
 from text_recognizer.formats.format import FormatError
 from text_recognizer.formats.xml_files import mean_confidence, points, to_confidence, to_number
 from text_recognizer.page import Line, Page, Polygon, Word
 
 
-def read_page(root: Element) -> Page:
-    """The page of a PAGE file. Raises FormatError where it has none, or a coordinate is no number."""
+def read_page(root: Element) -> tuple[Page, tuple[LineMark, ...]]:
+    """The page of a PAGE file, and the marks of its lines.
+
+    Raises FormatError where it has no page, or a coordinate is no number.
+    """
     page = root.find("Page")
     if page is None:
         raise FormatError("this PAGE XML has a <PcGts> without a <Page>")
     holders = (part for part in page.iter() if part.tag == "TextRegion" or part.find("TextLine") is not None)
     blocks = [_block(region) for region in holders]
     order = list(_references(page.find("ReadingOrder")))
-    lines, regions = in_order(blocks, order + _users(page).get("lineOrder", "").split())
+    lines, regions, marks = in_order(blocks, order + _users(page).get("lineOrder", "").split())
     width, height = (int(to_number(page.get(key), key, 0.0)) for key in ("imageWidth", "imageHeight"))
     items = [item for item in root.findall("Metadata/MetadataItem") if item.get("type") == "processingStep"]
     models = {item.get("name", ""): item.get("value", "") for item in items}
-    return Page(lines, width, height, page.get("imageFilename") or None, models, regions)
+    return Page(lines, width, height, page.get("imageFilename") or None, models, regions), marks
 
 
 def _block(region: Element) -> Block:
@@ -35,7 +38,7 @@ def _block(region: Element) -> Block:
         kind_of(kind) if kind else None,
         _points(region.find("Coords")),
         int(column) if column.isdecimal() else None,
-        tuple((line.get("id", ""), _line(line)) for line in region.findall("TextLine")),
+        tuple((_mark(line), _line(line)) for line in region.findall("TextLine")),
     )
 
 
@@ -43,6 +46,12 @@ def _custom_kind(region: Element) -> str | None:
     """The kind that Transkribus gives in `custom`: "structure {type:marginalia;}"."""
     found = re.search(r"structure\s*\{[^}]*\btype:([^;}]+)", region.get("custom", ""))
     return found[1] if found else None
+
+
+def _mark(line: Element) -> LineMark:
+    """What our own files say in `custom`: "labeling {status:model;}"."""
+    found = re.search(r"labeling\s*\{[^}]*\bstatus:\s*(model|illegible)\b", line.get("custom", ""))
+    return LineMark(line.get("id", ""), found[1] if found else "")
 
 
 def _line(line: Element) -> Line:

@@ -131,7 +131,7 @@ def check(settings: Settings) -> None:
         with _named("FEEDBACK_DATABASE", "FEEDBACK_IMAGES"):
             FeedbackStore(settings.feedback_database, settings.feedback_images).close()
     with _named("HOST", "PORT"):
-        _check_address(settings.host, settings.port)
+        check_address(settings.host, settings.port)
 
 
 @contextlib.contextmanager
@@ -142,7 +142,7 @@ def _named(*names: str) -> Iterator[None]:
         raise ValueError(f"{' or '.join(f'TEXT_RECOGNIZER_{name}' for name in names)}: {error}") from error
 
 
-def _check_address(host: str, port: int) -> None:
+def check_address(host: str, port: int) -> None:
     """Raises OSError where nobody can listen there."""
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         with socket.socket(family, kind, protocol) as trial:

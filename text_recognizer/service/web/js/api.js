@@ -25,7 +25,7 @@ export function onKeyNeeded(ask) {
   askForKey = ask;
 }
 
-async function call(path, options = {}) {
+export async function call(path, options = {}) {
   for (;;) {
     const headers = new Headers(options.headers);
     const key = apiKey;
@@ -58,7 +58,7 @@ async function asError(response) {
   return new ApiError(response.status, detail, Number(response.headers.get("Retry-After") ?? 0));
 }
 
-const json = (method, body) => ({
+export const json = (method, body) => ({
   method,
   headers: { "Content-Type": "application/json" },
   body: JSON.stringify(body),

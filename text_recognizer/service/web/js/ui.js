@@ -104,7 +104,7 @@ function sample(name, title, open) {
   return item;
 }
 
-function changeTheme() {
+export function changeTheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const now = document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
   const next = now === "dark" ? "light" : "dark";

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from text_recognizer.images import ImageError, open_document, to_gray
 from text_recognizer.images.normalize import Gray
-from text_recognizer.service.labeling.boxes import CutBox, State, cut_box, tick_ink
-from text_recognizer.service.labeling.codes import parse_code, read_code
-from text_recognizer.service.labeling.forms import Form, FormPage, Row
-from text_recognizer.service.labeling.layout import PAPERS, Box, Sheet, sheet_of
-from text_recognizer.service.labeling.sheets import LEAST_MARKERS, SCALE, Corners, StraightSheet, find_sheets
+from text_recognizer.service.labeling.forms.boxes import CutBox, State, cut_box, tick_ink
+from text_recognizer.service.labeling.forms.codes import parse_code, read_code
+from text_recognizer.service.labeling.forms.form import Form, FormPage, Row
+from text_recognizer.service.labeling.forms.layout import PAPERS, Box, Sheet, sheet_of
+from text_recognizer.service.labeling.forms.sheets import LEAST_MARKERS, SCALE, Corners, StraightSheet, find_sheets
 
 _PDF_DPI = 300
 _TICKED = 0.05  # share of a box to tick that is inked; a thin stroke through it makes about a tenth

@@ -10,7 +10,7 @@ from PIL import Image
 
 from text_recognizer.images import open_document, to_gray
 from text_recognizer.images.normalize import Gray
-from text_recognizer.service.labeling.drawing import Drawing, pdf_of
+from text_recognizer.service.labeling.forms.drawing import Drawing, pdf_of
 
 LINES = 40  # of one sheet
 

@@ -19,9 +19,9 @@ from PIL import Image
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.folders import write_file
 from text_recognizer.images.normalize import Gray
-from text_recognizer.service.labeling.boxes import trimmed
-from text_recognizer.service.labeling.codes import digest
-from text_recognizer.service.labeling.scan import ScannedSheet
+from text_recognizer.service.labeling.forms.boxes import trimmed
+from text_recognizer.service.labeling.forms.codes import digest
+from text_recognizer.service.labeling.forms.scan import ScannedSheet
 
 COLUMNS = (
     *("line_id", "split", "writer", "kind", "text", "sha256", "source"),

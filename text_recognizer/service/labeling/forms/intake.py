@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from text_recognizer.service.labeling.boxes import State
-from text_recognizer.service.labeling.collection import Collection, NewLine, Terms
-from text_recognizer.service.labeling.contact import LINES, contact_sheet
-from text_recognizer.service.labeling.forms import Form
-from text_recognizer.service.labeling.scan import Consent, Problem, ScannedSheet, best_of, scan_file
+from text_recognizer.service.labeling.forms.boxes import State
+from text_recognizer.service.labeling.forms.collection import Collection, NewLine, Terms
+from text_recognizer.service.labeling.forms.contact import LINES, contact_sheet
+from text_recognizer.service.labeling.forms.form import Form
+from text_recognizer.service.labeling.forms.scan import Consent, Problem, ScannedSheet, best_of, scan_file
 
 _UNTICKED = "its lines are left out unless --consent says that the writer agrees"
 _CONSENT = {

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.images.normalize import Gray, ink_density
-from text_recognizer.service.labeling.layout import OVERFLOW, Box
-from text_recognizer.service.labeling.sheets import SCALE, StraightSheet
+from text_recognizer.service.labeling.forms.layout import OVERFLOW, Box
+from text_recognizer.service.labeling.forms.sheets import SCALE, StraightSheet
 
 _REACH = 5.0  # millimetres by which a rule may be off
 _PIECES = 32  # in which a long rule is traced; a short one in four

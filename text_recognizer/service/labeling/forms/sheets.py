@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.images.normalize import Gray, ink_density
-from text_recognizer.service.labeling.codes import find_markers
-from text_recognizer.service.labeling.layout import Box, Sheet
+from text_recognizer.service.labeling.forms.codes import find_markers
+from text_recognizer.service.labeling.forms.layout import Box, Sheet
 
 SCALE = 10  # pixels a millimetre of straightened sheets: 254 dpi
 LEAST_MARKERS = 3

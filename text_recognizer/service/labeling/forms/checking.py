@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from text_recognizer import TextRecognizer
 from text_recognizer.images.normalize import Gray
-from text_recognizer.service.labeling.collection import NewLine
+from text_recognizer.service.labeling.edits import edits
+from text_recognizer.service.labeling.forms.collection import NewLine
 
 _DISPUTED = 0.6  # character error rate from which the text may be another one
 _ANOTHER = 0.7  # share of its own rate that a line has with another prompt that was meant
@@ -43,15 +42,8 @@ def doubts(lines: Sequence[NewLine], recognizer: TextRecognizer | None = None) -
 
 
 def error_rate(read: str, text: str) -> float:
-    """Edits (Levenshtein, 1966) that turn one text into the other, a character of `text`."""
-    row = np.arange(len(read) + 1)
-    steps = np.arange(len(read) + 1)
-    letters = np.array(list(read))
-    for number, character in enumerate(text, 1):
-        best = np.minimum(row[1:] + 1, row[:-1] + (letters != character))
-        # Insertions go along the row: the least of what stands to the left, each step one more.
-        row = np.minimum.accumulate(np.r_[number, best] - steps) + steps
-    return float(row[-1]) / max(1, len(text))
+    """Edits that turn one text into the other, a character of `text`."""
+    return edits(read, text) / max(1, len(text))
 
 
 def _meant(line: NewLine, read: str, rate: float, lines: Sequence[NewLine]) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from text_recognizer.folders import write_file
-from text_recognizer.service.labeling import layout
-from text_recognizer.service.labeling.codes import code_cells, marker_cells, marker_number
-from text_recognizer.service.labeling.drawing import Drawing, pdf_of
-from text_recognizer.service.labeling.forms import Form, FormPage, Row, form_json
+from text_recognizer.service.labeling.forms import layout
+from text_recognizer.service.labeling.forms.codes import code_cells, marker_cells, marker_number
+from text_recognizer.service.labeling.forms.drawing import Drawing, pdf_of
+from text_recognizer.service.labeling.forms.form import Form, FormPage, Row, form_json
 
 _GRAY = 0.45  # of the boxes: dark enough for every printer, and told from ink by where they are
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from text_recognizer.alphabet import normalize_text
-from text_recognizer.service.labeling import layout
-from text_recognizer.service.labeling.codes import code_text, digest
-from text_recognizer.service.labeling.layout import Box, Sheet
-from text_recognizer.service.labeling.prompts import choose
+from text_recognizer.service.labeling.forms import layout
+from text_recognizer.service.labeling.forms.codes import code_text, digest
+from text_recognizer.service.labeling.forms.layout import Box, Sheet
+from text_recognizer.service.labeling.forms.prompts import choose
 
 _KIND, _VERSION = "text-recognizer-form", 1
 _VAL_SHARE = 10  # one prompt of so many is for validation

@@ -1,0 +1,1 @@
+"""Labels of other programs and for them: Label Studio, PAGE XML, ALTO."""

@@ -1,0 +1,52 @@
+"""Serving a labelling queue: one process, whose reader and reservations everybody shares."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import uvicorn
+
+from text_recognizer.recognition.recognizer import TextRecognizer
+from text_recognizer.service import logs
+from text_recognizer.service.labeling.folder import LabelingFolder
+from text_recognizer.service.labeling.queue.app import create_app
+from text_recognizer.service.labeling.queue.queue import LabelQueue
+from text_recognizer.service.labeling.queue.reading import PageReader
+from text_recognizer.service.labeling.queue.source import QueueSource
+from text_recognizer.service.labeling.selection_lines import read_order
+from text_recognizer.service.server import ImpatientProtocol
+from text_recognizer.service.settings import Settings
+
+
+def run(
+    source: QueueSource,
+    recognizer: TextRecognizer,
+    settings: Settings,
+    overlap: float = 0.0,
+    again: bool = False,
+    annotator: str = "",
+) -> None:
+    """Serve a queue until SIGTERM or Ctrl-C. For an address that `server.check_address` found free.
+
+    overlap: see `LabelQueue`. again: see `PageReader`. annotator: a name to offer. Raises ValueError for a share of
+    lines that is none.
+    """
+    first = source.folder if isinstance(source, LabelingFolder) else None
+    queue = LabelQueue(source, overlap, first=lambda: read_order(first) if first else ())
+    app = create_app(queue, PageReader(source, recognizer, again), settings, annotator)
+    logs.configure(settings.log_format)
+    # uvicorn stops in good order and then raises the signal once more, for whoever had it before: an end without error.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=ImpatientProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
