@@ -12,7 +12,10 @@ from text_recognizer.cli.errors import explained
 
 def evaluate(
     sources: Annotated[
-        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Line sources, by default iam-val copiste-val.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]...", help="Line sources, by default iam-val copiste-val; with --suite the bundle."
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option(help="Recogniser of lines, paragraphs or characters: a shipped name or a folder.")
@@ -27,8 +30,24 @@ def evaluate(
     pages: Annotated[bool, typer.Option(help="Measure whole pages too (IAM forms and Copiste pages of val).")] = False,
     worst: Annotated[int, typer.Option(help="Print so many of the worst lines.")] = 0,
     confusion: Annotated[Path | None, typer.Option(help="PNG to write the confusion matrix of characters to.")] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(help="Run a suite instead: basic, accuracy, or a folder; several times for more."),
+    ] = None,
+    against: Annotated[
+        str, typer.Option(help="With --suite: a bundle to compare with, production for the promoted one.")
+    ] = "",
+    report: Annotated[Path | None, typer.Option(help="With --suite: HTML file to write the report to.")] = None,
 ) -> None:
-    """Measure CER and WER on lines or paragraphs, line detection and CER on pages, or accuracy on characters."""
+    """Measure CER and WER on lines or paragraphs, line detection and CER on pages, or accuracy on characters.
+
+    With --suite: what a model must do before it is promoted; exit code 1 where it does not.
+    """
+    if suite:
+        from text_recognizer.cli.promote import run_suites
+
+        run_suites(sources or [model], suite, against, report)
+        return
     with explained():
         from text_recognizer.learning.evaluation.report import LINE_SETS, print_lines, print_pages
         from text_recognizer.recognition.bundle import bundle_task

@@ -16,7 +16,9 @@ from text_recognizer.cli.feedback import app as feedback
 from text_recognizer.cli.label import app as label
 from text_recognizer.cli.language_model import language_model
 from text_recognizer.cli.leaderboard import leaderboard
+from text_recognizer.cli.models import app as models
 from text_recognizer.cli.project import app as project
+from text_recognizer.cli.promote import promote
 from text_recognizer.cli.quantize import quantize
 from text_recognizer.cli.read import read
 from text_recognizer.cli.serve import api_key, serve
@@ -35,6 +37,7 @@ app.command()(sweep)
 app.command()(evaluate)
 app.command()(leaderboard)
 app.command()(diagnose)
+app.command()(promote)
 app.command()(export)
 app.command()(ensemble)
 app.command()(quantize)
@@ -44,6 +47,7 @@ app.command()(api_key)
 app.add_typer(feedback, name="feedback")
 app.add_typer(data, name="data")
 app.add_typer(label, name="label")
+app.add_typer(models, name="models")
 app.add_typer(project, name="project")
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from text_recognizer.recognition.registry import STAGES, RegistryError, promoted_folder, slot_of
+
 FORMAT_VERSION = 1
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
 # ONNX Runtime's official builds report their use over the network, unless this is set before they are imported.
@@ -51,11 +53,17 @@ class Bundle:
         return f"{self.name} {self.version} ({self.sha256[:8]})"
 
 
-def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
-    """The folder of a bundle: a path, or the name of a shipped one. Raises BundleError."""
+def find_bundle(name_or_path: str | os.PathLike[str], task: str = "lines") -> Path:
+    """The folder of a bundle: a path, the name of a shipped one, or "production" or "staging" for the one that was
+    promoted to it (`registry.py`); task: which of those. Raises BundleError."""
     path = Path(name_or_path)
     # A plain name means a shipped bundle, whatever lies in the working directory; ./name means the folder.
     plain = str(name_or_path) == path.name
+    if plain and path.name in STAGES:
+        try:
+            return promoted_folder(path.name, slot_of(task))
+        except RegistryError as error:
+            raise BundleError(str(error)) from error
     for candidate in (SHIPPED / path, path) if plain else (path,):
         if (candidate / "bundle.json").is_file():
             return candidate
@@ -74,7 +82,7 @@ def bundle_task(name_or_path: str | os.PathLike[str]) -> str:
 
 def load_bundle(name_or_path: str | os.PathLike[str], task: str, normalization: int) -> Bundle:
     """Read and check a bundle. Raises BundleError where it is for another task, too new, or damaged."""
-    folder = find_bundle(name_or_path)
+    folder = find_bundle(name_or_path, task)
     try:
         data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         version = data.pop("format_version")

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
-HOME_VARIABLE = "TEXT_RECOGNIZER_HOME"
+from text_recognizer.home import HOME_VARIABLE, home_dir
+
+__all__ = ["DATABASE_VARIABLE", "HOME_VARIABLE", "IMAGES_VARIABLE", "feedback_database", "feedback_images", "home_dir"]
+
 DATABASE_VARIABLE = "TEXT_RECOGNIZER_FEEDBACK_DATABASE"
 IMAGES_VARIABLE = "TEXT_RECOGNIZER_FEEDBACK_IMAGES"
-
-
-def home_dir() -> Path:
-    """The folder of what the program keeps for its user: $TEXT_RECOGNIZER_HOME, or the platform's folder for that."""
-    chosen = os.environ.get(HOME_VARIABLE)
-    return Path(chosen).expanduser().absolute() if chosen else _platform_dir() / "text-recognizer"
 
 
 def feedback_database() -> str:
@@ -25,13 +20,3 @@ def feedback_database() -> str:
 def feedback_images() -> str:
     """The folder or URL of the images: $TEXT_RECOGNIZER_FEEDBACK_IMAGES, or `images` in the home folder."""
     return os.environ.get(IMAGES_VARIABLE) or str(home_dir() / "images")
-
-
-def _platform_dir() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    chosen = Path(os.environ.get("XDG_DATA_HOME") or "")
-    # The XDG base directory specification: a relative path is invalid and is to be ignored.
-    return chosen if chosen.is_absolute() else Path.home() / ".local" / "share"
