@@ -243,11 +243,11 @@ def test_a_document_says_at_what_resolution_its_pages_are(tmp_path):
     assert [document.has_text(number) for number in range(3)] == [True, False, False]
 
 
-def test_only_upright_jpeg_files_are_pictures_of_their_pages(tmp_path):
+def test_jpeg_files_are_pictures_of_their_pages_however_they_are_turned(tmp_path):
     with Image.open(blank(tmp_path / "a.png")) as image:
         image.save(tmp_path / "b.jpg")
         turned = Image.Exif()
         turned[0x0112] = 6
         image.save(tmp_path / "c.jpg", exif=turned)
     opened = [Opener(10**6, 200).open(source).jpeg for source in Sources([str(tmp_path)])]
-    assert opened == [None, (tmp_path / "b.jpg").read_bytes(), None]
+    assert opened == [None, (tmp_path / "b.jpg").read_bytes(), (tmp_path / "c.jpg").read_bytes()]
