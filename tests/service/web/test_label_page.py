@@ -94,6 +94,8 @@ def people(browser, queue):
         tab.fill("#name", name)
         tab.keyboard.press("Enter")
         tab.wait_for_selector("body[data-ready]")
+        # The line that is there may be of this page already: it is shown anew all the same.
+        tab.evaluate("document.querySelector('#where').textContent = ''")
         tab.select_option("#page", page)
         until(tab, f"document.querySelector('#where').textContent.startsWith('{page}')")
         return tab
