@@ -37,17 +37,18 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """A server with its defaults and a home of its own; stopped at the end."""
+def serving(**settings: object) -> Iterator[Server]:
+    """A server with its defaults, but for settings, and a home of its own; stopped at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as home:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TEXT_RECOGNIZER_")}
         command = [sys.executable, "-m", "text_recognizer.cli.main", "serve", "--port", str(port)]
+        chosen = {f"TEXT_RECOGNIZER_{name}": str(value) for name, value in ({"HOME": home} | settings).items()}
         log = Path(home) / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(command, env=kept | {"TEXT_RECOGNIZER_HOME": home}, stderr=output, cwd=ROOT)
+            process = subprocess.Popen(command, env=kept | chosen, stderr=output, cwd=ROOT)
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_until_ready(address, process, log)

@@ -17,7 +17,7 @@ import tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
-print(*project["dependencies"], *extras["serve"], *extras["postgres"], sep="\n")
+print(*project["dependencies"], *extras["serve"], *extras["alerts"], *extras["postgres"], sep="\n")
 PYTHON
     $pip install --quiet --no-cache-dir --no-compile --only-binary=:all: \
         --constraint constraints.txt --requirement /tmp/requirements.txt

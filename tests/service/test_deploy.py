@@ -73,7 +73,7 @@ def test_the_image_takes_nothing_from_addresses_and_no_other_extras(dockerfile):
     assert not [rest for name, rest in dockerfile if name == "ADD"]
     assert not [rest for _, rest in dockerfile if re.search(r"curl|wget|https?://(?!127\.0\.0\.1)", rest)]
     script = (DEPLOY / "docker" / "install.sh").read_text(encoding="utf-8")
-    assert re.findall(r'extras\["(\w+)"\]', script) == ["serve", "postgres"]
+    assert re.findall(r'extras\["(\w+)"\]', script) == ["serve", "alerts", "postgres"]
 
 
 def test_the_settings_of_the_image_exist(last_stage):

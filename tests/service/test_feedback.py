@@ -329,7 +329,7 @@ def test_saving_and_deleting_the_same_image_at_once_never_loses_it(store, images
 
 def test_sqlite_acknowledges_what_is_on_the_disk(sqlite_store):
     sqlite_store.ping()
-    with sqlite_store._engine.connect() as connection:
+    with sqlite_store._database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() >= 5000

@@ -17,6 +17,7 @@ from text_recognizer.cli.label import app as label
 from text_recognizer.cli.language_model import language_model
 from text_recognizer.cli.leaderboard import leaderboard
 from text_recognizer.cli.models import app as models
+from text_recognizer.cli.monitor import app as monitor
 from text_recognizer.cli.project import app as project
 from text_recognizer.cli.promote import promote
 from text_recognizer.cli.quantize import quantize
@@ -49,6 +50,7 @@ app.add_typer(data, name="data")
 app.add_typer(label, name="label")
 app.add_typer(models, name="models")
 app.add_typer(project, name="project")
+app.add_typer(monitor, name="monitor")
 
 
 def _version(value: bool) -> None:

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from text_recognizer.cli.errors import complain, explained
+from text_recognizer.cli.models_compare import compare
 from text_recognizer.cli.promote import Stage
 
-app = typer.Typer(help="Promoted models: list them, show one, roll back.", no_args_is_help=True)
+app = typer.Typer(help="Promoted models: list them, show one, roll back, compare a candidate.", no_args_is_help=True)
+app.command()(compare)
 _Folder = Annotated[Path | None, typer.Option("--registry", help="Folder of the registry.")]
 
 

@@ -77,18 +77,19 @@ async def predict(request: Request, server: Server, owner: Owner) -> Response:
     """Read an image, or a TIFF or PDF of several pages."""
     server.reading.check_room()  # before the body is taken
     sources, options = await asked(request, server.settings, several=False)
-    return await _answer(server, sources[0], options, owner)
+    return await _answer(server, sources[0], options, owner, request)
 
 
 @router.get("/predict", response_model=Prediction, responses=READ)
 async def predict_url(
+    request: Request,
     server: Server,
     owner: Owner,
     image_url: Annotated[str, Query(max_length=2000)],
     options: Annotated[Options, Query()],
 ) -> Response:
     """Read the image at an address, where the server's settings allow that."""
-    return await _answer(server, Source(url=image_url), options, owner)
+    return await _answer(server, Source(url=image_url), options, owner, request)
 
 
 @router.post(
@@ -103,7 +104,7 @@ async def batch(request: Request, server: Server, owner: Owner) -> StreamingResp
     sources, options = await asked(request, server.settings, several=True)
 
     async def lines() -> AsyncIterator[str]:
-        async with aclosing(server.documents.stream(sources, options, owner)) as events:
+        async with aclosing(server.documents.stream(sources, options, owner, request.scope["request_id"])) as events:
             async for event in events:
                 yield json.dumps(event, ensure_ascii=False) + "\n"
 
@@ -198,11 +199,11 @@ async def alive() -> dict[str, str]:
 
 
 @health.get("/readyz", responses=READY)
-async def ready(server: Server) -> dict[str, str]:
-    """Whether requests can be served now."""
+async def ready(server: Server) -> dict[str, Any]:
+    """Whether requests can be served now, by which models, and what does not stop that but should be known."""
     if server.store is not None:
         await run_in_threadpool(server.store.ping)
-    return {"status": "ready"}
+    return {"status": "ready", "models": server.reading.models, "problems": server.following.problems}
 
 
 @health.get("/metrics", response_class=PlainTextResponse)
@@ -212,8 +213,8 @@ async def prometheus() -> Response:
     return Response(content, media_type=kind)
 
 
-async def _answer(server: State, source: Source, options: Options, owner: str | None) -> Response:
-    found = await server.documents.read(source, options, owner)
+async def _answer(server: State, source: Source, options: Options, owner: str | None, request: Request) -> Response:
+    found = await server.documents.read(source, options, owner, request.scope["request_id"])
     return await run_in_threadpool(_answered, found, options.format)
 
 

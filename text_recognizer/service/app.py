@@ -12,15 +12,19 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.concurrency import run_in_threadpool
 
 from text_recognizer import __version__
-from text_recognizer.service import api, problems
+from text_recognizer.service import api, metrics, problems
 from text_recognizer.service.logs import event
 from text_recognizer.service.middleware import Limits, Watch
+from text_recognizer.service.monitoring import page_api
+from text_recognizer.service.monitoring.checking import check_in_turn
+from text_recognizer.service.monitoring.sending import AlertSender
 from text_recognizer.service.settings import Settings
 from text_recognizer.service.state import State
-from text_recognizer.service.static import WEB, WebFiles, WebMount, samples_dir
+from text_recognizer.service.static import WEB, WebFiles, WebMount, WebPage, samples_dir
 
 _log = logging.getLogger("text_recognizer.service")
 _PURGE_SECONDS = 3600.0
+_FIRST_CHECK_SECONDS = 60.0  # soon, for servers that never run for long; whether it is time, the database knows
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -31,12 +35,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         server = await run_in_threadpool(State.start, chosen)
         app.state.server = server
+        alerts = AlertSender.of(chosen)
+        if alerts is not None:
+            alerts.start()
         event(_log, "ready", models=server.reading.models)
-        purging = asyncio.create_task(_purge_now_and_then(server))
+        works = _purge_now_and_then(server, alerts), _watch_for_drift(server), _follow_promotions(server)
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
         finally:
-            purging.cancel()
+            for task in tasks:
+                task.cancel()
+            if alerts is not None:
+                await run_in_threadpool(alerts.close)
             await run_in_threadpool(server.stop)
 
     app = FastAPI(
@@ -51,10 +62,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     app.include_router(api.router)
+    app.include_router(page_api.router)
     app.include_router(api.health)
     if chosen.web:
         if samples := samples_dir():
             app.mount("/samples", WebFiles(directory=samples), name="samples")
+        app.router.routes.append(WebPage("/monitor", "monitor.html"))
         app.router.routes.append(WebMount("/", WebFiles(directory=WEB, html=True), name="web"))
     app.add_middleware(
         Limits,
@@ -75,13 +88,42 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _purge_now_and_then(server: State) -> None:
+async def _purge_now_and_then(server: State, alerts: AlertSender | None) -> None:
     """Delete what was kept without consent and is too old; a store that cannot be used now is tried again later."""
     while server.store is not None:
         try:
             deleted = await run_in_threadpool(server.store.purge, server.settings.retention_days)
             if deleted:
                 event(_log, "purged", readings=deleted)
+            if server.features is not None:
+                await run_in_threadpool(server.features.purge, server.settings.monitoring_days)
+            if alerts is not None:
+                await run_in_threadpool(alerts.purge, server.settings.monitoring_days)
+            if server.comparisons is not None:
+                await run_in_threadpool(server.comparisons.purge, server.settings.monitoring_days)
         except Exception as error:  # whatever it was, the next hour's attempt must come
             _log.warning("purging failed: %s", error)
         await asyncio.sleep(_PURGE_SECONDS)
+
+
+async def _follow_promotions(server: State) -> None:
+    """Read with what is promoted, soon after it is."""
+    while server.following.follows:
+        await asyncio.sleep(server.settings.model_seconds)
+        try:
+            await run_in_threadpool(server.following.look)
+        except Exception as error:  # whatever it was, the next look must come
+            _log.warning("the registry of models cannot be looked at: %s", error)
+
+
+async def _watch_for_drift(server: State) -> None:
+    """Compare what was read with the reference; what goes wrong is tried again the next time."""
+    wait = min(_FIRST_CHECK_SECONDS, 60 * server.settings.drift_minutes)
+    while server.features is not None and wait:
+        await asyncio.sleep(wait)
+        wait = 60 * server.settings.drift_minutes
+        try:
+            await run_in_threadpool(check_in_turn, server.features, server.settings)
+        except Exception as error:  # whatever it was, the next check must come
+            metrics.DRIFT_CHECKS.labels("failed").inc()
+            _log.warning("the check for drift failed: %s", error)

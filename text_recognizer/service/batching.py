@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.recognition.lines import LineTextRecognizer
+from text_recognizer.recognition.lines import LineTextRecognizer, ReadLine
 from text_recognizer.service import metrics
 
 _Logits = NDArray[np.float32]
@@ -30,6 +30,17 @@ class _Job:
     image: NDArray[np.uint8]
     due: float
     logits: Future[_Logits] = field(default_factory=Future)
+
+
+@dataclass(frozen=True)
+class SeenLines:
+    """Crops of lines as they were read at one time, how, and what came of it. seconds: that it took."""
+
+    crops: Sequence[NDArray[np.uint8]]
+    consecutive: bool
+    use_language: bool
+    readings: Sequence[ReadLine]
+    seconds: float
 
 
 class BatchingLineReader(LineTextRecognizer):
@@ -70,6 +81,29 @@ class BatchingLineReader(LineTextRecognizer):
         finally:
             with self._changed:
                 self._arrive()
+
+    @contextmanager
+    def lines_kept(self) -> Iterator[list[SeenLines]]:
+        """A list that takes what this thread has read meanwhile, for a comparison with another model."""
+        self._here.kept = []
+        try:
+            yield self._here.kept
+        finally:
+            self._here.kept = None
+
+    def read(
+        self,
+        crops: Sequence[NDArray[np.uint8]],
+        batch_size: int = 16,
+        consecutive: bool = False,
+        use_language: bool = True,
+    ) -> list[ReadLine]:
+        """Read line crops, see the base class."""
+        start = time.perf_counter()
+        found = super().read(crops, batch_size, consecutive, use_language)
+        if (kept := getattr(self._here, "kept", None)) is not None:
+            kept.append(SeenLines(crops, consecutive, use_language, found, time.perf_counter() - start))
+        return found
 
     def _arrive(self) -> None:
         """This thread's page has arrived, or never will. Call with the lock held."""

@@ -21,8 +21,10 @@ from text_recognizer.images import Document
 from text_recognizer.images.document import encoded_page, is_shown_by_browsers
 from text_recognizer.page import Page
 from text_recognizer.service.feedback import FeedbackStore, FeedbackUnavailable, StoredPage, StoredReading
+from text_recognizer.service.monitoring.features import ReadingFeatures
+from text_recognizer.service.monitoring.recorder import FeatureRecorder
 from text_recognizer.service.problems import as_problem
-from text_recognizer.service.reading import Busy, ReadingService
+from text_recognizer.service.reading import Busy, ReadingService, Turn
 from text_recognizer.service.requests import Source
 from text_recognizer.service.results import predict_result
 from text_recognizer.service.schemas import Options
@@ -41,6 +43,7 @@ class ReadPage:
     milliseconds: float
     encoded: bytes | None
     picture: bool
+    features: ReadingFeatures | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields of `schemas.PageReading`."""
@@ -75,30 +78,49 @@ class DocumentReading:
 class DocumentReader:
     """Reads what is asked for with the reading service, and keeps it where that is asked for."""
 
-    def __init__(self, settings: Settings, service: ReadingService, store: FeedbackStore | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        service: ReadingService,
+        store: FeedbackStore | None,
+        recorder: FeatureRecorder | None = None,
+    ) -> None:
         self.settings, self.service, self.store = settings, service, store
+        self.recorder = recorder or FeatureRecorder(None)
         self._fetching = anyio.CapacityLimiter(_FETCHES)
 
-    async def read(self, source: Source, options: Options, owner: str | None) -> dict[str, Any]:
-        """Read one document whole: the fields of `schemas.Prediction`. What goes wrong is raised."""
+    async def read(self, source: Source, options: Options, owner: str | None, request: str = "") -> dict[str, Any]:
+        """Read one document whole: the fields of `schemas.Prediction`. What goes wrong is raised.
+
+        request: its identifier, by which it is chosen what reads.
+        """
         self.service.check_room()
         found = DocumentReading(options, owner)
+        with self.service.turn(found.id, request) as turn:
+            return await self._read(source, found, turn)
+
+    async def _read(self, source: Source, found: DocumentReading, turn: Turn) -> dict[str, Any]:
         document = await self._open(source)
         try:
-            async with aclosing(self._pages(document, options, patient=False)) as pages:
+            async with aclosing(self._pages(document, found.options, turn, patient=False)) as pages:
                 async for page in pages:
                     if isinstance(page, Exception):
                         raise page
+                    self.recorder.record(found.id, len(found.pages), page.features)
                     found.pages.append(page)
         finally:
             await _close(document)
-        stored = await self._keep(found)
-        return await run_in_threadpool(found.to_dict, self.service.models_of(options.language_model), stored)
+        models = turn.models_of(found.options.language_model)
+        stored = await self._keep(found, models)
+        return await run_in_threadpool(found.to_dict, models, stored)
 
-    async def stream(self, sources: list[Source], options: Options, owner: str | None) -> AsyncGenerator[Event]:
-        """Read documents, in order: an event for each that is opened, each page, each failure, and the end."""
+    async def stream(
+        self, sources: list[Source], options: Options, owner: str | None, request: str = ""
+    ) -> AsyncGenerator[Event]:
+        """Read documents, in order: an event for each that is opened, each page, each failure, and the end. request: as
+        of `read`."""
         pages = errors = 0
-        documents = (self._document_events(source, options, owner) for source in sources)
+        documents = (self._document_events(source, options, owner, request) for source in sources)
         async with aclosing(in_order(documents, self.service.parallel)) as events:
             async for index, event in events:
                 pages += event["event"] == "page"
@@ -112,9 +134,15 @@ class DocumentReader:
         return await anyio.to_thread.run_sync(source.open, self.settings, limiter=limiter)
 
     async def _document_events(
-        self, source: Source, options: Options, owner: str | None
+        self, source: Source, options: Options, owner: str | None, request: str
     ) -> AsyncGenerator[dict[str, Any]]:
         found = DocumentReading(options, owner)
+        with self.service.turn(found.id, request) as turn:
+            async with aclosing(self._events(source, found, turn)) as events:
+                async for event in events:
+                    yield event
+
+    async def _events(self, source: Source, found: DocumentReading, turn: Turn) -> AsyncGenerator[dict[str, Any]]:
         try:
             document = await self._open(source)
         except Exception as error:  # told to the client, the next document is read
@@ -124,7 +152,7 @@ class DocumentReader:
         errors = 0
         try:
             yield {"event": "document"} | common
-            async with aclosing(self._pages(document, options, patient=True)) as pages:
+            async with aclosing(self._pages(document, found.options, turn, patient=True)) as pages:
                 async for page in pages:
                     where = {"number": len(found.pages)} | common
                     if isinstance(page, Exception):  # a bad page takes its place, so that the others keep theirs
@@ -132,14 +160,18 @@ class DocumentReader:
                         yield {"event": "error"} | where | {"problem": as_problem(page).to_dict()}
                         found.pages.append(ReadPage(Page(), 0.0, None, False))
                     else:
+                        self.recorder.record(found.id, len(found.pages), page.features)
                         yield {"event": "page"} | where | page.to_dict()
                         found.pages.append(page)
         finally:
             await _close(document)
-        stored = len(found.pages) > errors and await self._keep(found)
-        yield {"event": "done", "stored": stored, "model": self.service.models_of(options.language_model)} | common
+        models = turn.models_of(found.options.language_model)
+        stored = len(found.pages) > errors and await self._keep(found, models)
+        yield {"event": "done", "stored": stored, "model": models} | common
 
-    async def _pages(self, document: Document, options: Options, patient: bool) -> AsyncGenerator[ReadPage | Exception]:
+    async def _pages(
+        self, document: Document, options: Options, turn: Turn, patient: bool
+    ) -> AsyncGenerator[ReadPage | Exception]:
         """The pages in order, or why one has not been read, the next few in hand already.
 
         patient: wait for room in the queue for the first, too.
@@ -149,7 +181,7 @@ class DocumentReader:
         try:
             for number in range(len(document)):
                 opening, waits = _opening(document, number), patient or number > 0
-                ahead.append(asyncio.create_task(self._page(opening, options, picture, waits)))
+                ahead.append(asyncio.create_task(self._page(opening, options, turn, picture, waits)))
                 if len(ahead) >= self.service.parallel:
                     yield await _outcome(ahead.popleft())
             while ahead:
@@ -158,13 +190,13 @@ class DocumentReader:
             await end_tasks(ahead)
 
     async def _page(
-        self, open_page: Callable[[], NDArray[np.uint8]], options: Options, picture: bool, patient: bool
+        self, open_page: Callable[[], NDArray[np.uint8]], options: Options, turn: Turn, picture: bool, patient: bool
     ) -> ReadPage:
         loop = asyncio.get_running_loop()
         end = loop.time() + (_PATIENCE if patient else 0.0)
         while True:
             try:
-                future = self.service.submit(open_page, options.unit, options.language_model)
+                future = self.service.submit(open_page, options.unit, options.language_model, turn)
                 break
             except Busy:
                 if loop.time() >= end:
@@ -173,15 +205,15 @@ class DocumentReader:
         reading = await asyncio.wrap_future(future)
         keep = picture or (options.store and self.store is not None)
         encoded = await run_in_threadpool(encoded_page, reading.pixels) if keep else None
-        return ReadPage(reading.page, reading.milliseconds, encoded, picture)
+        return ReadPage(reading.page, reading.milliseconds, encoded, picture, reading.features)
 
-    async def _keep(self, found: DocumentReading) -> bool:
+    async def _keep(self, found: DocumentReading, models: dict[str, str]) -> bool:
         """Keep a reading where that was asked for; False where it was not, or cannot be done."""
         if not found.options.store or self.store is None:
             return False
         pages = tuple(StoredPage(page.page, page.encoded) for page in found.pages)
         milliseconds = sum(page.milliseconds for page in found.pages)
-        options, models = found.options, self.service.models_of(found.options.language_model)
+        options = found.options
         reading = StoredReading(found.id, pages, options.unit, models, milliseconds, options.consent, found.owner)
         try:
             await run_in_threadpool(self.store.save_reading, reading)

@@ -8,6 +8,8 @@ from pathlib import Path
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from text_recognizer.service.monitoring.features import FEATURE_BUCKETS, NUMBERS
+
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 REQUESTS = Counter("text_recognizer_requests", "HTTP requests answered", ["method", "route", "status"])
@@ -28,6 +30,44 @@ REFUSED = Counter("text_recognizer_refused", "Requests refused", ["reason"])
 CORRECTIONS = Counter("text_recognizer_corrections", "Corrected or confirmed lines kept")
 MODEL = Gauge(
     "text_recognizer_model_info", "The models in use", ["detector", "lines", "language"], multiprocess_mode="liveall"
+)
+_SHARES = tuple(k / 20 for k in range(1, 20)) + (1.0,)
+MODEL_CHANGES = Counter("text_recognizer_model_changes", "Changes to what was promoted", ["part", "outcome"])
+MODEL_FAILED = Gauge(
+    "text_recognizer_model_failed", "1 where what was promoted cannot be loaded", ["part"], multiprocess_mode="livemax"
+)
+SHADOW_PAGES = Counter("text_recognizer_shadow_pages", "Pages that a candidate was to read again", ["outcome"])
+SHADOW_RATE = Histogram(
+    "text_recognizer_shadow_rate",
+    "Character error rate between both readings of a page",
+    buckets=(0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+)
+SHADOW_SECONDS = Histogram(
+    "text_recognizer_shadow_seconds", "Time to read the lines of a page", ["model"], buckets=_SECONDS
+)
+SHADOW_CONFIDENCE = Histogram("text_recognizer_shadow_confidence", "Confidence of pages", ["model"], buckets=_SHARES)
+CANARY_PAGES = Counter("text_recognizer_canary_pages", "Pages read while there is a candidate", ["model"])
+CANARY_SECONDS = Histogram(
+    "text_recognizer_canary_seconds", "Time to read a page once its turn came", ["model"], buckets=_SECONDS
+)
+CANARY_CONFIDENCE = Histogram("text_recognizer_canary_confidence", "Confidence of pages", ["model"], buckets=_SHARES)
+FEATURES = {
+    name: Histogram(f"text_recognizer_feature_{name}", f"Of pages read: {NUMBERS[name]}", buckets=buckets)
+    for name, buckets in FEATURE_BUCKETS.items()
+}
+FEATURES_SECONDS = Histogram(
+    "text_recognizer_features_seconds", "Time to compute the features of a page", buckets=(0.002, 0.005, *_SECONDS[:6])
+)
+FEATURES_STORED = Counter("text_recognizer_features_stored", "Pages whose features were stored")
+FEATURES_LOST = Counter("text_recognizer_features_lost", "Pages whose features were lost", ["reason"])
+ALERTS = Counter("text_recognizer_alerts", "Attempts to send an alert to a receiver", ["state"])
+DRIFT_CHECKS = Counter("text_recognizer_drift_checks", "Checks for drift", ["verdict"])
+DRIFT = Gauge("text_recognizer_drift", "1 where the last verdict was drift", multiprocess_mode="mostrecent")
+DRIFT_READINGS = Gauge(
+    "text_recognizer_drift_readings", "Readings that the last check compared", multiprocess_mode="mostrecent"
+)
+DRIFT_INDEX = Gauge(
+    "text_recognizer_drift_index", "Population stability index", ["feature"], multiprocess_mode="mostrecent"
 )
 
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.page import Page
-from text_recognizer.recognition.bundle import available_cores
+from text_recognizer.recognition.bundle import Bundle, available_cores
 from text_recognizer.recognition.detector import OWN_DETECTOR
 from text_recognizer.recognition.lines import OWN_LANGUAGE
-from text_recognizer.recognition.recognizer import TextRecognizer
 from text_recognizer.service import metrics
-from text_recognizer.service.batching import BatchingLineReader
-from text_recognizer.service.results import read_line
+from text_recognizer.service.models.loaded import LoadedModels
+from text_recognizer.service.models.shares import in_share
+from text_recognizer.service.monitoring.features import ReadingFeatures
+from text_recognizer.service.monitoring.recorder import measured
+
+if TYPE_CHECKING:
+    from text_recognizer.service.models.shadow import Shadow
 
 Unit = Literal["page", "line"]
 OpenPage = Callable[[], NDArray[np.uint8]]
@@ -36,18 +41,41 @@ class Busy(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Reading:
-    """A page as it was read, its image as uint8 pixels, and the milliseconds it took once its turn came."""
+    """A page as it was read, its image as uint8 pixels, the milliseconds it took once its turn came, and its features
+    where they were asked for."""
 
     page: Page
     pixels: NDArray[np.uint8]
     milliseconds: float
+    features: ReadingFeatures | None = None
+
+
+@dataclass
+class Turn:
+    """What reads a document, from its first page to its last.
+
+    candidate: whether that is the candidate. shadowed: whether the candidate reads its lines again. read_by: what has
+    read in place of a candidate that could not.
+    """
+
+    document: str
+    models: LoadedModels
+    candidate: bool = False
+    shadowed: bool = False
+    read_by: LoadedModels | None = None
+
+    def models_of(self, use_language: bool) -> dict[str, str]:
+        """Identities of the models that have read."""
+        return (self.read_by or self.models).models_of(use_language)
 
 
 class ReadingService:
     """Reads pages in a few threads; the lines of pages in hand share the network's batches.
 
     queue_pages: pages that may wait or be in hand, beyond which `submit` raises `Busy`. readers: pages read
-    at the same time. threads: of each run of a network.
+    at the same time. threads: of each run of a network. features: whether those of each page are computed.
+    shadow_share: of documents that the shadow is offered, where there is one. canary_share: of documents that the
+    candidate reads instead, where there is one.
     """
 
     def __init__(
@@ -60,23 +88,69 @@ class ReadingService:
         batch_lines: int = 16,
         batch_seconds: float = 0.005,
         language: str | None = OWN_LANGUAGE,
+        features: bool = False,
+        shadow_share: float = 0.0,
+        canary_share: float = 0.0,
     ) -> None:
-        threads = threads or available_cores()
-        self._line_reader = BatchingLineReader(lines, threads, batch_lines, batch_seconds, language=language)
-        self._recognizer = TextRecognizer(self._line_reader, detector, threads)
-        self.models = self.models_of(use_language=True)
-        self.bundles = [self._recognizer.detector.bundle, *self._recognizer.line_bundles().values()]
+        self._cores = threads or available_cores()
+        self._loading = (self._cores, batch_lines, batch_seconds, language)
+        self._present = self.load(lines, detector)
+        self._candidate: LoadedModels | None = None
+        self.shadow: Shadow | None = None
+        self._shadow_share, self._canary_share = shadow_share, canary_share
+        self._features = features
         self._readers = readers or available_cores()
         self._pool = ThreadPoolExecutor(self._readers, "reader")
         self._limit, self._taken = queue_pages, 0
         self._lock = threading.Lock()
         self._page_seconds = 0.5  # running mean, for honest advice on when to come back
         self._closed = False
-        metrics.MODEL.labels(**({"language": "none"} | self.models)).set(1)
+        _announce(self._present, 1)
 
-    def models_of(self, use_language: bool) -> dict[str, str]:
-        """Identities of the models that read, with the language model or without it."""
-        return {"detector": self._recognizer.detector.bundle.identity} | self._recognizer.line_models(use_language)
+    @property
+    def models(self) -> dict[str, str]:
+        """Identities of the models in use."""
+        return self._present.models_of()
+
+    @property
+    def bundles(self) -> list[Bundle]:
+        """The bundles of the models in use."""
+        return self._present.bundles
+
+    def load(self, lines: str, detector: str) -> LoadedModels:
+        """Other models with the settings of this service; nothing reads with them yet. Raises BundleError."""
+        return LoadedModels(lines, detector, *self._loading)
+
+    def swap(self, models: LoadedModels) -> None:
+        """Read with other models from now on; documents in hand are read to their end by those that began them."""
+        with self._lock:
+            before, self._present = self._present, models
+        _announce(before, 0)
+        _announce(models, 1)
+        before.retire()
+
+    def change_candidate(self, models: LoadedModels | None) -> None:
+        """Give the candidate's share of documents to these models; None: to nobody."""
+        with self._lock:
+            before, self._candidate = self._candidate, models
+        if before is not None:
+            before.retire()
+
+    @contextmanager
+    def turn(self, document: str, request: str = "") -> Iterator[Turn]:
+        """What reads a document, held until its end. request: by which it is chosen whether that is the candidate."""
+        with self._lock:
+            canary = self._candidate if in_share(request, self._canary_share, "canary") else None
+            models = (canary or self._present).take()
+        shadowed = canary is None and in_share(request, self._shadow_share, "shadow")
+        try:
+            yield Turn(document, models, canary is not None, shadowed)
+        finally:
+            models.give_back()
+
+    def has_spare_core(self) -> bool:
+        """Whether fewer pages are in hand than there are cores."""
+        return self._taken < self._cores
 
     @property
     def in_hand(self) -> int:
@@ -93,12 +167,14 @@ class ReadingService:
         if self._taken >= self._limit:
             raise self._busy()
 
-    def submit(self, open_page: OpenPage, unit: Unit = "page", use_language: bool = True) -> Future[Reading]:
+    def submit(
+        self, open_page: OpenPage, unit: Unit = "page", use_language: bool = True, turn: Turn | None = None
+    ) -> Future[Reading]:
         """Ask for a page to be read: its image is opened in the reading thread, when its turn comes.
 
         open_page: gives uint8 (H, W) or (H, W, 3); what it raises is what the future raises. use_language: whether the
-        language model, if there is one, has its say. Raises `Busy` where the queue is full, and RuntimeError after
-        `close`.
+        language model, if there is one, has its say. turn: of the document; by default the models in use read it.
+        Raises `Busy` where the queue is full, and RuntimeError after `close`.
         """
         with self._lock:
             if self._closed:
@@ -107,8 +183,10 @@ class ReadingService:
                 raise self._busy()
             self._taken += 1
             metrics.QUEUE_PAGES.set(self._taken)
-            future = self._pool.submit(self._read, open_page, unit, use_language)
-        future.add_done_callback(self._done)
+            own = turn or Turn("", self._present)
+            models = own.models.take()  # a document may be given up while its pages wait here
+            future = self._pool.submit(self._read, open_page, unit, use_language, own)
+        future.add_done_callback(lambda _: self._done(models))
         return future
 
     def close(self) -> None:
@@ -116,28 +194,63 @@ class ReadingService:
         with self._lock:
             self._closed = True
         self._pool.shutdown(wait=True)
-        self._line_reader.close()
+        self.change_candidate(None)
+        self._present.line_reader.close()
 
     def _busy(self) -> Busy:
         return Busy(max(1, math.ceil(self._page_seconds * self._taken / self._readers)))
 
-    def _done(self, _: Future[Reading]) -> None:
+    def _done(self, models: LoadedModels) -> None:
+        models.give_back()
         with self._lock:
             self._taken -= 1
             metrics.QUEUE_PAGES.set(self._taken)
 
-    def _read(self, open_page: OpenPage, unit: Unit, use_language: bool) -> Reading:
+    def _read(self, open_page: OpenPage, unit: Unit, use_language: bool, turn: Turn) -> Reading:
+        try:
+            return self._read_with(turn.models, open_page, unit, use_language, turn)
+        except Exception:
+            if not turn.candidate:
+                raise
+        with self._lock:  # whatever the candidate could not do, the models in use can, or say why not
+            present = self._present.take()
+        try:
+            found = self._read_with(present, open_page, unit, use_language, turn)
+        finally:
+            present.give_back()
+        turn.read_by = present
+        metrics.CANARY_PAGES.labels("failed").inc()
+        return found
+
+    def _read_with(
+        self, models: LoadedModels, open_page: OpenPage, unit: Unit, use_language: bool, turn: Turn
+    ) -> Reading:
         start = time.perf_counter()
-        with self._line_reader.page_on_its_way():
+        with models.line_reader.page_on_its_way(), models.line_reader.lines_kept() as seen:
             pixels = open_page()
-            if unit == "line":
-                page = read_line(self._recognizer, pixels, use_language)
-            else:
-                page = self._recognizer.read(pixels, use_language)
+            page = models.read(pixels, unit, use_language)
         seconds = time.perf_counter() - start
         self._page_seconds += 0.1 * (seconds - self._page_seconds)
         metrics.PAGES.labels(unit).inc()
         metrics.LINES.inc(len(page.lines))
         metrics.PAGE_SECONDS.observe(seconds)
         metrics.CONFIDENCE.observe(page.confidence)
-        return Reading(page, pixels, 1000 * seconds)
+        self._compare(models, turn, page.confidence, seconds)
+        if turn.shadowed and (shadow := self.shadow) is not None:
+            for lines in seen:
+                shadow.offer(turn.document, models.models_of()["lines"], lines)
+        found = measured(pixels, page, unit, 1000 * seconds, models.strange) if self._features else None
+        return Reading(page, pixels, 1000 * seconds, found)
+
+    def _compare(self, models: LoadedModels, turn: Turn, confidence: float, seconds: float) -> None:
+        """Count what candidate and models in use do, while there is a candidate."""
+        if self._candidate is None:
+            return
+        reader = "candidate" if turn.candidate and models is turn.models else "present"
+        metrics.CANARY_PAGES.labels(reader).inc()
+        metrics.CANARY_SECONDS.labels(reader).observe(seconds)
+        metrics.CANARY_CONFIDENCE.labels(reader).observe(confidence)
+
+
+def _announce(models: LoadedModels, present: int) -> None:
+    metrics.MODEL.labels(**({"language": "none"} | models.models_of())).set(present)

@@ -21,6 +21,7 @@ from text_recognizer.recognition.bundle import load_bundle, verify
 from text_recognizer.service import logs
 from text_recognizer.service.feedback import FeedbackStore
 from text_recognizer.service.keys import ApiKeys
+from text_recognizer.service.monitoring.sending import Targets
 from text_recognizer.service.settings import Settings
 
 _HEADER_SECONDS = 10.0
@@ -119,17 +120,25 @@ def check(settings: Settings) -> None:
     """Raises ValueError, with the name of the variable, where a setting cannot work: before anything is served."""
     from text_recognizer.images import NORMALIZATION_VERSION
     from text_recognizer.recognition.detector import own_detector
+    from text_recognizer.recognition.registry import STAGES
+    from text_recognizer.service.models.loaded import reading_bundle
 
     with _named("MODEL"):
-        lines = load_bundle(settings.model, "lines", NORMALIZATION_VERSION)
+        lines = load_bundle(reading_bundle(settings.model, "lines"), "lines", NORMALIZATION_VERSION)
         verify(lines)
     with _named("DETECTOR"):
-        verify(load_bundle(own_detector(lines, settings.detector), "detector", NORMALIZATION_VERSION))
+        name = own_detector(lines, reading_bundle(settings.detector, "detector"))
+        verify(load_bundle(name, "detector", NORMALIZATION_VERSION))
+    if settings.candidate and settings.candidate not in STAGES:
+        with _named("CANDIDATE"):
+            verify(load_bundle(settings.candidate, "lines", NORMALIZATION_VERSION))
     with _named("API_KEYS", "API_KEYS_FILE"):
         ApiKeys(settings.api_keys, settings.api_keys_file)
     if settings.feedback:
         with _named("FEEDBACK_DATABASE", "FEEDBACK_IMAGES"):
             FeedbackStore(settings.feedback_database, settings.feedback_images).close()
+    with _named("ALERT_URLS"):
+        Targets(settings.alert_urls)
     with _named("HOST", "PORT"):
         check_address(settings.host, settings.port)
 

@@ -5,6 +5,7 @@ docs/serve.md has them in one table, made from the descriptions here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +29,15 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for every interface")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for a free one")
     workers: int = Field(1, ge=1, le=256, description="Processes, each with its own copy of the models")
-    model: str = Field("lines", description="Line recogniser: a shipped bundle's name or a folder")
+    model: str = Field("lines", description="Line recogniser: a shipped bundle's name, a folder, or production")
     language: str = Field("auto", description="Language model: a shipped bundle's name, a folder, none, or auto")
-    detector: str = Field("auto", description="Line detector: a shipped bundle's name, a folder, or auto")
+    detector: str = Field("auto", description="Line detector: a shipped bundle's name, a folder, production, or auto")
+    model_seconds: float = Field(5.0, gt=0, description="Seconds from one look for a new promotion to the next")
+    candidate: str = Field(
+        "", description="Line recogniser to try beside: staging, a name or a folder; none by default"
+    )
+    shadow_share: float = Field(0.1, ge=0, le=1, description="Share of requests whose lines the candidate reads again")
+    canary_share: float = Field(0.0, ge=0, le=1, description="Share of requests that the candidate answers")
     readers: int = Field(0, ge=0, le=256, description="Pages read at the same time by a worker; 0: one more than cores")
     threads: int = Field(0, ge=0, le=256, description="Threads of each run of a network; 0: one a core")
     queue_pages: int = Field(64, ge=1, description="Pages waiting or in hand a worker, beyond which the answer is 503")
@@ -60,12 +67,31 @@ class Settings(BaseSettings):
     feedback_database: str = Field(default_factory=feedback_database, description="SQLite or PostgreSQL, as a URL")
     feedback_images: str = Field(default_factory=feedback_images, description="Folder or fsspec URL of kept images")
     retention_days: int = Field(30, ge=0, le=36_500, description="Days until readings without consent are deleted")
+    monitoring: bool = Field(True, description="Whether features of readings, no content, are recorded; see monitoring")
+    monitoring_days: int = Field(90, ge=1, le=36_500, description="Days until features and checks are deleted")
+    drift_minutes: float = Field(60.0, ge=0, description="Minutes from one check for drift to the next; 0: none")
+    drift_hours: float = Field(24.0, gt=0, description="Hours of readings that a check looks at")
+    drift_reference: str = Field("auto", description="Reference: a file, or auto: your own, else that of the model")
+    drift_readings: int = Field(50, ge=20, description="Readings that a window must have for a verdict")
+    drift_level: float = Field(0.001, gt=0, lt=1, description="Chance of a false alarm of a check")
+    drift_cool_down_hours: float = Field(24.0, ge=0, description="Hours until the same drift is announced again")
+    alert_urls: _Names = Field(
+        [], repr=False, description="Where alerts go: Apprise URLs, comma-separated; see monitoring"
+    )
+    public_url: str | None = Field(None, description="Address of this server as people reach it, for links in alerts")
     log_format: Literal["json", "text"] = Field("text", description="Of the log on stderr")
 
     @field_validator("api_keys", "cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("alert_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        """At commas and spaces before a URL: addresses within one may have commas between them."""
+        parts = re.split(r"[\s,]+(?=\w+://)", value) if isinstance(value, str) else []
+        return [part.strip(", \t\r\n") for part in parts if part.strip(", \t\r\n")] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _local_names(self) -> Settings:

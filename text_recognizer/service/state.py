@@ -8,19 +8,28 @@ from text_recognizer.recognition.bundle import available_cores
 from text_recognizer.service.documents import DocumentReader
 from text_recognizer.service.feedback import FeedbackStore
 from text_recognizer.service.keys import ApiKeys
+from text_recognizer.service.models.comparisons import ComparisonStore
+from text_recognizer.service.models.following import Following, named_models
+from text_recognizer.service.monitoring.recorder import FeatureRecorder
+from text_recognizer.service.monitoring.store import FeatureStore
 from text_recognizer.service.reading import ReadingService
 from text_recognizer.service.settings import Settings
 
 
 @dataclass
 class State:
-    """The settings, the keys, the readers and the feedback store (None where nothing is kept)."""
+    """The settings, the keys, the readers, what keeps their models up to date, and the stores of feedback, of features
+    and of comparisons (None where nothing is kept)."""
 
     settings: Settings
     keys: ApiKeys
     reading: ReadingService
     documents: DocumentReader
     store: FeedbackStore | None
+    features: FeatureStore | None
+    recorder: FeatureRecorder
+    comparisons: ComparisonStore | None
+    following: Following
 
     @classmethod
     def start(cls, settings: Settings) -> State:
@@ -28,20 +37,32 @@ class State:
         keys = ApiKeys(settings.api_keys, settings.api_keys_file)
         cores = max(1, available_cores() // settings.workers)
         store = FeedbackStore(settings.feedback_database, settings.feedback_images) if settings.feedback else None
+        watched = settings.feedback and settings.monitoring
+        features = FeatureStore(settings.feedback_database) if watched else None
+        recorder = FeatureRecorder(FeatureStore(settings.feedback_database) if watched else None)
+        comparisons = ComparisonStore(settings.feedback_database) if watched and settings.candidate else None
+        present = named_models(settings)
         reading = ReadingService(
-            settings.model,
-            settings.detector,
+            *present,
             settings.queue_pages,
             settings.readers or cores + 1,
             settings.threads or cores,
             settings.batch_lines,
             settings.batch_milliseconds / 1000,
             settings.language,
+            settings.monitoring,
+            settings.shadow_share,
+            settings.canary_share,
         )
-        return cls(settings, keys, reading, DocumentReader(settings, reading, store), store)
+        following = Following(settings, reading, present, comparisons)
+        documents = DocumentReader(settings, reading, store, recorder)
+        return cls(settings, keys, reading, documents, store, features, recorder, comparisons, following)
 
     def stop(self) -> None:
         """Finish what is in hand and let go of everything."""
+        self.following.close()
         self.reading.close()
-        if self.store is not None:
-            self.store.close()
+        self.recorder.close()
+        for store in (self.store, self.features, self.comparisons):
+            if store is not None:
+                store.close()

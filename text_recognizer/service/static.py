@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from starlette.responses import Response
-from starlette.routing import Match, Mount
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -29,6 +30,16 @@ class WebMount(Mount):
         path = scope["path"]
         api = path.startswith("/v1/") or path in ("/healthz", "/readyz", "/metrics", "/openapi.json")
         return (Match.NONE, {}) if api else super().matches(scope)
+
+
+class WebPage(Route):
+    """A further page, at a path without the end of its file's name."""
+
+    def __init__(self, path: str, file: str) -> None:
+        async def page(_: Request) -> Response:
+            return FileResponse(WEB / file, headers={"Cache-Control": "no-cache"})
+
+        super().__init__(path, page, include_in_schema=False)
 
 
 class WebFiles(StaticFiles):

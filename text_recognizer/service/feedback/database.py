@@ -3,17 +3,69 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, insert, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DataError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from text_recognizer.service.feedback.records import FeedbackUnavailable
 from text_recognizer.service.feedback.tables import SCHEMA_VERSION, Base, SchemaRow
 
 PATIENCE = 15.0  # seconds to wait for another process that writes
 _SCHEMA_LOCK = 0x7465_7874_7265_6164  # any number, the same in every process
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Tables that come and change together. version_row: the table that says in which version they are there."""
+
+    tables: MetaData
+    version_row: type[DeclarativeBase]
+    version: int
+
+
+FEEDBACK = Schema(Base.metadata, SchemaRow, SCHEMA_VERSION)
+
+
+class Database:
+    """A database with the tables of a schema. Nothing is opened before the first transaction.
+
+    Raises ValueError for a URL of another kind, or where its driver is not installed.
+    """
+
+    def __init__(self, url: str, schema: Schema = FEEDBACK) -> None:
+        parsed = database_url(url)
+        self.name = parsed.render_as_string(hide_password=True)
+        self.engine = open_engine(parsed)
+        self._schema = schema
+        self._writer = for_writing(self.engine)
+        self._prepared = False
+
+    @contextmanager
+    def transaction(self, write: bool = False) -> Iterator[Session]:
+        """Everything inside is stored at its end, or nothing where it raises. Raises FeedbackUnavailable."""
+        try:
+            if not self._prepared:  # two threads may both do it, as two processes may
+                prepare(self.engine, self._schema)
+                self._prepared = True
+            with Session(self._writer if write else self.engine) as session, session.begin():
+                yield session
+        except FeedbackUnavailable:
+            raise
+        except DataError as error:
+            raise ValueError(f"the feedback database refuses a value: {error.orig}") from error
+        except (SQLAlchemyError, OSError) as error:
+            reason = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise FeedbackUnavailable(f"the feedback database {self.name} cannot be used: {reason}") from error
+
+    def close(self) -> None:
+        """Close the connections. A database that is used again opens new ones."""
+        self.engine.dispose()
 
 
 def database_url(url: str) -> URL:
@@ -63,7 +115,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def prepare(engine: Engine) -> None:
+def prepare(engine: Engine, schema: Schema = FEEDBACK) -> None:
     """Make the tables where they are missing; several processes may do so at once.
 
     Raises FeedbackUnavailable where the tables are of a newer version, and SQLAlchemyError.
@@ -72,26 +124,26 @@ def prepare(engine: Engine) -> None:
     if sqlite and not str(engine.url.database).startswith("file:"):
         Path(str(engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
     with engine.connect() as connection:
-        if _is_current(connection):  # the ordinary case needs no lock and no right to write
+        if _is_current(connection, schema):  # the ordinary case needs no lock and no right to write
             return
     if sqlite:
         _switch_to_wal(engine)
     with for_writing(engine).begin() as connection:
         if not sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
-        if not _is_current(connection):  # nobody else was faster
-            Base.metadata.create_all(connection)
-            connection.execute(insert(SchemaRow).values(id=1, version=SCHEMA_VERSION))
+        if not _is_current(connection, schema):  # nobody else was faster
+            schema.tables.create_all(connection)
+            connection.execute(insert(schema.version_row).values(id=1, version=schema.version))
 
 
-def _is_current(connection: Connection) -> bool:
+def _is_current(connection: Connection, schema: Schema) -> bool:
     """Whether the tables are there. A later version that changes them migrates older ones here."""
-    if not inspect(connection).has_table(SchemaRow.__tablename__):
+    if not inspect(connection).has_table(schema.version_row.__tablename__):
         return False
-    version = connection.scalar(select(SchemaRow.version))
-    if version is not None and version > SCHEMA_VERSION:
+    version = connection.scalar(select(schema.version_row.__table__.c.version))
+    if version is not None and version > schema.version:
         raise FeedbackUnavailable(
-            f"the feedback database has tables of version {version}, this program knows version {SCHEMA_VERSION}: "
+            f"the feedback database has tables of version {version}, this program knows version {schema.version}: "
             "use the program that made them, or a newer one"
         )
     return version is not None

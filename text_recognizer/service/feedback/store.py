@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select, text
-from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from text_recognizer.service.feedback import database, rows
+from text_recognizer.service.feedback import rows
+from text_recognizer.service.feedback.database import Database
 from text_recognizer.service.feedback.images import open_images
 from text_recognizer.service.feedback.records import (
-    FeedbackUnavailable,
     NewCorrection,
     ReadingSummary,
     Statistics,
@@ -40,12 +38,9 @@ class FeedbackStore:
     """
 
     def __init__(self, url: str, images: str) -> None:
-        parsed = database.database_url(url)
-        self._name = parsed.render_as_string(hide_password=True)
-        self._engine = database.open_engine(parsed)
-        self._writer = database.for_writing(self._engine)
+        self._database = Database(url)
+        self._transaction = self._database.transaction
         self._images = open_images(images)
-        self._prepared = False
 
     def save_reading(self, reading: StoredReading) -> None:
         """Keep a reading with its images, whole or not at all.
@@ -183,24 +178,7 @@ class FeedbackStore:
 
     def close(self) -> None:
         """Close the connections. A store that is used again opens new ones."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _transaction(self, write: bool = False) -> Iterator[Session]:
-        """Everything inside is stored at its end, or nothing where it raises."""
-        try:
-            if not self._prepared:  # two threads may both do it, as two processes may
-                database.prepare(self._engine)
-                self._prepared = True
-            with Session(self._writer if write else self._engine) as session, session.begin():
-                yield session
-        except FeedbackUnavailable:
-            raise
-        except DataError as error:
-            raise ValueError(f"the feedback database refuses a value: {error.orig}") from error
-        except (SQLAlchemyError, OSError) as error:
-            reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise FeedbackUnavailable(f"the feedback database {self._name} cannot be used: {reason}") from error
+        self._database.close()
 
     def _delete_readings(self, condition: ColumnElement[bool]) -> int:
         chosen = select(ReadingRow.id).where(condition)
@@ -220,7 +198,7 @@ class FeedbackStore:
 
     def _lock_image(self, session: Session, key: str) -> None:
         """One transaction at a time has an image; in SQLite, one writes at a time anyway."""
-        if self._engine.dialect.name == "postgresql":
+        if self._database.engine.dialect.name == "postgresql":
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(key[:15], 16)})
 
 

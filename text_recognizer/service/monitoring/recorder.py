@@ -1,0 +1,127 @@
+"""From readings to features, kept and counted: nothing here may delay or break an answer."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.page import Page
+from text_recognizer.recognition.language_model import CharacterLanguageModel
+from text_recognizer.service import metrics
+from text_recognizer.service.feedback.records import utc_now
+from text_recognizer.service.monitoring.features import (
+    NUMBERS,
+    ReadingFeatures,
+    RecordedReading,
+    Strange,
+    reading_features,
+)
+from text_recognizer.service.monitoring.store import FeatureStore
+
+_WAITING = 2000  # readings that may wait for the database; they are small
+_AT_ONCE = 200  # that are stored in one transaction
+_log = logging.getLogger("text_recognizer.monitoring")
+
+
+def measured(
+    image: NDArray[np.uint8],
+    page: Page,
+    unit: str,
+    milliseconds: float,
+    strange: Strange | None = None,
+) -> ReadingFeatures | None:
+    """The features of a page that was just read, see `reading_features`; None, counted as lost, where they cannot be
+    computed."""
+    start = time.perf_counter()
+    try:
+        return reading_features(image, page, utc_now(), unit, milliseconds, strange)
+    except Exception as error:  # the text was read: the client gets it
+        metrics.FEATURES_LOST.labels("failed").inc()
+        _log.warning("no features of a reading: %r", error)
+        return None
+    finally:
+        metrics.FEATURES_SECONDS.observe(time.perf_counter() - start)
+
+
+def strange_share(language: CharacterLanguageModel | None, classes: Alphabet) -> Strange | None:
+    """What tells the share of words that a language model's list lacks; None where there is no list.
+
+    classes: the alphabet of the recogniser; a word with another character is strange.
+    """
+    if language is None or not len(language.words):
+        return None
+    words = language.words
+
+    def share(texts: Sequence[str]) -> float:
+        known = [classes.encode(text) for text in texts if all(character in classes for character in text)]
+        return (len(texts) - len(known) + int(words.strange(known).sum())) / len(texts)
+
+    return share
+
+
+class FeatureRecorder:
+    """Counts features for Prometheus and stores them, in a thread of its own. store: None where nothing is kept.
+
+    What cannot be stored, while the database is locked, full or away, is lost, and counted.
+    """
+
+    def __init__(self, store: FeatureStore | None) -> None:
+        self._store = store
+        self._waiting: queue.Queue[RecordedReading | None] = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._serve, name="features", daemon=True)
+        if store is not None:
+            self._thread.start()
+
+    def record(self, document: str, page: int, features: ReadingFeatures | None) -> None:
+        """Take the features of a page; returns at once."""
+        if features is None:
+            return
+        _count(features)
+        if self._store is None:
+            return
+        try:
+            self._waiting.put_nowait(RecordedReading(document, page, features))
+        except queue.Full:
+            metrics.FEATURES_LOST.labels("queue").inc()
+
+    def close(self) -> None:
+        """Store what waits, then end the thread."""
+        if self._store is not None:
+            self._waiting.put(None)
+            self._thread.join()
+            self._store.close()
+
+    def _serve(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            rows, ended = [first], False
+            while len(rows) < _AT_ONCE and not self._waiting.empty() and not ended:
+                following = self._waiting.get()
+                ended = following is None
+                if following is not None:
+                    rows.append(following)
+            self._add(rows)
+            if ended:
+                return
+
+    def _add(self, rows: list[RecordedReading]) -> None:
+        assert self._store is not None
+        try:
+            self._store.add(rows)
+            metrics.FEATURES_STORED.inc(len(rows))
+        except Exception as error:  # the thread must live
+            metrics.FEATURES_LOST.labels("store").inc(len(rows))
+            _log.warning("the features of %d readings are lost: %s", len(rows), error)
+
+
+def _count(features: ReadingFeatures) -> None:
+    for name in NUMBERS:
+        value = getattr(features, name)
+        if value == value and name in metrics.FEATURES:  # not NaN
+            metrics.FEATURES[name].observe(value)

@@ -1,0 +1,158 @@
+"""Features of readings and checks for drift, in the feedback database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from text_recognizer.service.feedback.database import Database
+from text_recognizer.service.feedback.records import utc_now
+from text_recognizer.service.monitoring.alerts import Alert, AlertState
+from text_recognizer.service.monitoring.drift import DriftReport
+from text_recognizer.service.monitoring.features import ReadingFeatures, RecordedReading
+from text_recognizer.service.monitoring.tables import SCHEMA, CheckRow, FeaturesRow, TurnRow
+
+MOST_ROWS = 10_000  # of a window that are looked at; of more, an even share
+_MOST_TEXT = 2000  # characters of an alert
+_UNSEEN = {"synchronize_session": False}  # no row is held here
+
+
+@dataclass(frozen=True)
+class StoredCheck:
+    """A check for drift: when, what it found, what is remembered since, and the kind and text of the alert, if any."""
+
+    id: int
+    created: datetime
+    report: DriftReport
+    state: AlertState
+    alert: str | None
+    text: str | None
+
+
+class FeatureStore:
+    """Features and checks in the database of a URL (sqlite:///FILE or postgresql://...).
+
+    Several threads may use one store, and several processes one database. Every method raises FeedbackUnavailable (an
+    OSError) where the database cannot be used, the constructor ValueError for a URL of another kind.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, SCHEMA)
+        self._transaction = self._database.transaction
+
+    def add(self, readings: Sequence[RecordedReading]) -> None:
+        """Keep the features of readings, all or none."""
+        with self._transaction(write=True) as session:
+            session.execute(insert(FeaturesRow), [_row(reading) for reading in readings])
+
+    def window(self, start: datetime, end: datetime) -> list[RecordedReading]:
+        """The readings from start to end, oldest first; of more than 10,000 an even share."""
+        inside = (FeaturesRow.created >= start) & (FeaturesRow.created <= end)
+        with self._transaction() as session:
+            count = session.scalar(select(func.count(FeaturesRow.id)).where(inside)) or 0
+            every = -(-count // MOST_ROWS)
+            query = _rows().where(inside & (FeaturesRow.id % every == 0)) if every > 1 else _rows().where(inside)
+            return [_reading(row) for row in session.scalars(query)]
+
+    def first(self, readings: int, since: datetime | None = None) -> list[RecordedReading]:
+        """The first readings, oldest first, since some time where one is given."""
+        query = _rows() if since is None else _rows().where(FeaturesRow.created >= since)
+        with self._transaction() as session:
+            return [_reading(row) for row in session.scalars(query.limit(readings))]
+
+    def after(self, time: datetime) -> int:
+        """How many readings have a later time."""
+        with self._transaction() as session:
+            return session.scalar(select(func.count(FeaturesRow.id)).where(FeaturesRow.created > time)) or 0
+
+    def save_check(self, report: DriftReport, state: AlertState, alert: Alert | None, now: datetime) -> None:
+        """Keep what a check found, and what is remembered for the next."""
+        row = CheckRow(
+            created=now,
+            drift=report.drift,
+            report=report.to_dict(),
+            state=state.to_dict(),
+            alert=alert.kind if alert else None,
+            text=alert.text[:_MOST_TEXT] if alert else None,
+        )
+        with self._transaction(write=True) as session:
+            session.add(row)
+
+    def checks(self, limit: int = 50, alerts_only: bool = False) -> list[StoredCheck]:
+        """The last checks, newest first; those with an alert alone, where asked for."""
+        query = select(CheckRow).order_by(CheckRow.id.desc()).limit(limit)
+        if alerts_only:
+            query = query.where(CheckRow.alert.is_not(None))
+        with self._transaction() as session:
+            return [_check(row) for row in session.scalars(query)]
+
+    def state(self) -> AlertState:
+        """What is remembered from the last check."""
+        last = self.checks(1)
+        return last[0].state if last else AlertState()
+
+    def take_turn(self, name: str, every: timedelta, now: datetime) -> bool:
+        """Whether it is this process's turn: of all that ask, one gets it in a while.
+
+        A turn that was taken in the future, by a clock that was put back since, counts as none.
+        """
+        free = (TurnRow.taken <= now - every) | (TurnRow.taken > now)
+        with self._transaction(write=True) as session:
+            if session.get(TurnRow, name) is not None:
+                done = session.execute(update(TurnRow).where((TurnRow.name == name) & free).values(taken=now))
+                return done.rowcount == 1  # type: ignore[attr-defined]
+            try:
+                with session.begin_nested():
+                    session.execute(insert(TurnRow).values(name=name, taken=now))
+            except IntegrityError:  # another was faster
+                return False
+            return True
+
+    def purge(self, days: int, now: datetime | None = None) -> int:
+        """Delete features and checks that are older; returns how many."""
+        limit = (now or utc_now()) - timedelta(days=days)
+        with self._transaction(write=True) as session:
+            gone = [
+                session.execute(delete(table).where(_older(table, limit)), execution_options=_UNSEEN)
+                for table in (FeaturesRow, CheckRow)
+            ]
+            return sum(done.rowcount for done in gone)  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+
+def _older(table: type[FeaturesRow] | type[CheckRow], limit: datetime) -> ColumnElement[bool]:
+    return table.created < limit
+
+
+def _rows() -> Select[FeaturesRow]:
+    return select(FeaturesRow).order_by(FeaturesRow.created, FeaturesRow.id)
+
+
+def _row(reading: RecordedReading) -> dict[str, object]:
+    found = reading.features
+    return {
+        "created": found.created,
+        "document": reading.document,
+        "page": reading.page,
+        "unit": found.unit,
+        "models": dict(found.models),
+        "version": found.version,
+        "features": found.values(),
+    }
+
+
+def _reading(row: FeaturesRow) -> RecordedReading:
+    features = ReadingFeatures.from_values(row.features, row.created, row.models, row.unit, row.version)
+    return RecordedReading(row.document, row.page, features)
+
+
+def _check(row: CheckRow) -> StoredCheck:
+    report, state = DriftReport.from_dict(row.report), AlertState.from_dict(row.state)
+    return StoredCheck(row.id, row.created, report, state, row.alert, row.text)
