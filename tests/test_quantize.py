@@ -16,10 +16,17 @@ from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.lines import LineTextRecognizer
 
 
+CALIBRATION = {"greedy": {"weights": [0.9], "shift": -1.5}}
+
+
 @pytest.fixture
 def int8_lines(tiny_data, tmp_path):
-    """A shipped line network in integers."""
-    made = call("quantize", "line-cnn", "--output", tmp_path / "int8", "--no-measure")
+    """A shipped line network in integers, its confidence calibrated before."""
+    source = shutil.copytree(SHIPPED / "line-cnn", tmp_path / "line-cnn")
+    data = json.loads((source / "bundle.json").read_text())
+    data["settings"]["calibration"] = CALIBRATION
+    (source / "bundle.json").write_text(json.dumps(data))
+    made = call("quantize", source, "--output", tmp_path / "int8", "--no-measure")
     assert made.exit_code == 0, made.stderr
     return tmp_path / "int8"
 
@@ -38,7 +45,9 @@ def test_lines_read_nearly_the_same_from_half_the_file(int8_lines, sample_line):
     assert not np.array_equal(*logits)  # it was rounded
     card = (int8_lines / "README.md").read_text()
     assert "8-bit integers" in card
-    assert json.loads((int8_lines / "bundle.json").read_text())["provenance"]["quantized_from"].startswith("line-cnn 1")
+    described = json.loads((int8_lines / "bundle.json").read_text())
+    assert described["provenance"]["quantized_from"].startswith("line-cnn 1")
+    assert described["settings"]["calibration"] == CALIBRATION  # which still holds: nothing was measured anew
 
 
 def test_a_line_reads_the_same_in_any_batch(int8_lines, sample_line):

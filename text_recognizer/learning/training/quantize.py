@@ -62,7 +62,8 @@ def quantize_bundle(source: str | Path, output: Path, version: str = "1", measur
         (partial / "model.onnx").write_bytes(model)
         data = json.loads((bundle.folder / "bundle.json").read_text(encoding="utf-8"))
         data |= {"name": output.name, "version": version, "sha256": file_hash(partial / "model.onnx"), "scores": {}}
-        data["settings"] = {key: value for key, value in data["settings"].items() if key != "calibration"}
+        if measure:  # it is fitted anew; else the one of the same weights in floating point still holds
+            data["settings"].pop("calibration", None)
         data["settings"]["precision"] = "int8"
         data["provenance"] |= {"quantized_from": bundle.identity, "exported": datetime.date.today().isoformat()}
         write_description(partial, data)
