@@ -15,7 +15,6 @@ from text_recognizer.recognition.bundle import SHIPPED
 from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.lines import LineTextRecognizer
 
-
 CALIBRATION = {"greedy": {"weights": [0.9], "shift": -1.5}}
 
 
