@@ -74,6 +74,7 @@ print(rate(product, 2 * 1024**3), copy(large, 2), copy(cached, 500))
 """
 
 
+_LSTMS = {"LSTM": 4, "DynamicQuantizeLSTM": 1}  # bytes of a weight
 _SIZES = {"uint8": 1, "int8": 1, "float16": 2, "int64": 8}  # bytes; of others 4
 
 
@@ -195,10 +196,10 @@ def node_cost(node: dict) -> Cost:
     if "kernels" in node:
         flops = 2 * math.prod(outputs[0]) * math.prod(node["kernels"][1:])
         given += math.prod(node["kernels"]) if kind == "QLinearConv" else 0  # packed beforehand
-    elif kind == "LSTM":  # its weights are packed beforehand, so the profile does not name them
+    elif kind in _LSTMS:  # its weights are packed beforehand, so the profile does not name them
         (steps, lines, width), (directions, units) = inputs[0], (outputs[0][1], outputs[0][3])
         flops = 2 * directions * steps * lines * 4 * units * (width + units)
-        given = 4 * (math.prod(inputs[0]) + directions * 4 * units * (width + steps * units))
+        given = 4 * math.prod(inputs[0]) + _LSTMS[kind] * directions * 4 * units * (width + steps * units)
         made = 4 * math.prod(outputs[0])
     elif kind in ("MatMul", "FusedMatMul", "Gemm"):
         flops = 2 * math.prod(outputs[0]) * inputs[0][-1]
@@ -207,7 +208,7 @@ def node_cost(node: dict) -> Cost:
         flops = given = made = 0
     else:
         flops = 0
-    return Cost(flops, flops if kind == "QLinearConv" else 0, given + made, seconds)
+    return Cost(flops, flops if kind in ("QLinearConv", "DynamicQuantizeLSTM") else 0, given + made, seconds)
 
 
 def _bytes(tensors: list[dict[str, list[int]]]) -> int:
@@ -220,7 +221,7 @@ def part_of(node: dict, number: int) -> str:
     kind = node["args"]["op_name"]
     if shape := node.get("kernels"):
         return f"convolution {shape[1]} to {shape[0]}" if shape[1] == 1 else f"convolutions to {shape[0]} channels"
-    if kind == "LSTM":
+    if kind in _LSTMS:
         return f"LSTM {number}"
     return "head" if "head" in node["name"] or kind in ("MatMul", "Gemm") else "the rest"
 
@@ -230,7 +231,7 @@ def by_part(nodes: list[dict]) -> dict[str, Cost]:
     parts: dict[str, Cost] = defaultdict(Cost)
     layers = 0
     for node in nodes:
-        layers += node["args"]["op_name"] == "LSTM"
+        layers += node["args"]["op_name"] in _LSTMS
         parts[part_of(node, layers)].add(node_cost(node))
     return {name: parts[name] for name in sorted(parts, key=lambda name: name == "the rest")}
 

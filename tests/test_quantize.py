@@ -10,8 +10,10 @@ from rapidfuzz.distance import Levenshtein
 from test_characters import call
 
 from text_recognizer import TextRecognizer
-from text_recognizer.images import normalize_line, open_image
-from text_recognizer.recognition.bundle import SHIPPED
+from text_recognizer.images import NORMALIZATION_VERSION, normalize_line, open_image
+from text_recognizer.learning import networks
+from text_recognizer.learning.training.warm_start import load_bundle_weights
+from text_recognizer.recognition.bundle import SHIPPED, load_bundle
 from text_recognizer.recognition.detector import LineDetector
 from text_recognizer.recognition.lines import LineTextRecognizer
 
@@ -55,6 +57,40 @@ def test_a_line_reads_the_same_in_any_batch(int8_lines, sample_line):
     reader = LineTextRecognizer(int8_lines)
     alone = reader.logits([line])[0]
     np.testing.assert_allclose(reader.logits([*others, line])[-1], alone, atol=1e-5)
+
+
+def test_lstms_compute_with_integers_each_line_by_itself(tiny_data, tmp_path, sample_line):
+    made = call("quantize", "line-cnn-lstm", "--output", tmp_path / "int8", "--no-measure")
+    assert made.exit_code == 0, made.stderr
+    line = normalize_line(open_image(sample_line))
+    others = [np.full_like(line, 255), np.zeros_like(line), line[:, : line.shape[1] // 2].copy()]
+    before, after = LineTextRecognizer("line-cnn-lstm"), LineTextRecognizer(tmp_path / "int8", threads=2)
+    assert after.session.alone
+    assert not before.session.alone
+    alone = after.logits([line])[0]
+    assert np.array_equal(after.logits([*others, line])[-1], alone)
+    assert np.array_equal(after.logits([line, *others])[0], alone)
+    assert (before.logits([line])[0].argmax(-1) == alone.argmax(-1)).mean() > 0.97
+    # An ensemble with it reads each line by itself, too.
+    joined = call("ensemble", tmp_path / "int8", "line-cnn-lstm", "--output", tmp_path / "both", "--no-measure")
+    assert joined.exit_code == 0, joined.stderr
+    both = LineTextRecognizer(tmp_path / "both")
+    assert np.array_equal(both.logits([*others, line])[-1], both.logits([line])[0])
+
+
+def test_a_training_goes_on_from_integers(tiny_data, tmp_path, sample_line):
+    """The weights of LSTMs in integers are found again, each gate in its place."""
+    assert call("quantize", "line-cnn-lstm", "--output", tmp_path / "int8", "--no-measure").exit_code == 0
+    bundle = load_bundle(tmp_path / "int8", "lines", NORMALIZATION_VERSION)
+    fields = bundle.provenance["experiment"]["network"]["fields"]
+    whole, rounded = (
+        networks.build("line-cnn-lstm", classes=len(bundle.settings["alphabet"]) + 1, **fields) for _ in range(2)
+    )
+    load_bundle_weights(whole, SHIPPED / "line-cnn-lstm")
+    load_bundle_weights(rounded, bundle.folder)
+    for name, weight in whole.state_dict().items():
+        if "lstm" in name:
+            assert (weight - rounded.state_dict()[name]).abs().max() < 0.02 * weight.abs().max(), name
 
 
 def test_a_detector_finds_the_same_lines(tiny_data, tmp_path):

@@ -23,11 +23,11 @@ class Fragile(BatchingLineReader):
         self.runs: list[int] = []
         super().__init__(threads=1, **options)  # type: ignore[arg-type]
 
-    def batch_logits(self, images, width):
+    def batch_logits(self, images):
         self.runs.append(len(images))
         if any((image == MARK).any() for image in images):
             raise MemoryError("a marked line")
-        return super().batch_logits(images, width)
+        return super().batch_logits(images)
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,15 @@ class Bundle:
     def identity(self) -> str:
         """Name, version and the start of the hash: enough to say which model read a page."""
         return f"{self.name} {self.version} ({self.sha256[:8]})"
+
+    @property
+    def exported(self) -> float:
+        """When it was exported, in seconds since 1970 (UTC, midnight of the day); NaN where it does not say."""
+        try:
+            day = date.fromisoformat(self.provenance["exported"])
+        except (KeyError, TypeError, ValueError):
+            return math.nan
+        return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
 def find_bundle(name_or_path: str | os.PathLike[str], task: str = "lines") -> Path:
@@ -114,7 +125,11 @@ def verify(bundle: Bundle, file: str = "model.onnx", sha256: str | None = None) 
 
 
 class Session:
-    """An ONNX Runtime session on a bundle's weights, on the CPU. file, sha256: of another model than the first."""
+    """An ONNX Runtime session on a bundle's weights, on the CPU. file, sha256: of another model than the first.
+
+    alone: whether each image wants a run of its own (the bundle's settings say `"batch": 1`), as what is computed for
+    it would depend on what stands beside it. Such a session computes on one thread, so that several may run at once.
+    """
 
     def __init__(
         self, bundle: Bundle, threads: int | None = None, file: str = "model.onnx", sha256: str | None = None
@@ -125,8 +140,9 @@ class Session:
         if not path.is_file():
             raise BundleError(f"{path} is missing")
         verify(bundle, file, sha256)
+        self.alone = bundle.settings.get("batch") == 1
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or available_cores()
+        options.intra_op_num_threads = 1 if self.alone else threads or available_cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # Arenas never shrink: without them, memory follows the page that is being read.

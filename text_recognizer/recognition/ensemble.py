@@ -51,6 +51,7 @@ class EnsembleSession:
             order = class_order(found, alphabet, geometry)
             temperature = float(found.settings.get("temperature", 1.0))
             self._members.append(_Member(Session(found, threads), temperature, float(weight), order))
+        self.alone = any(member.session.alone for member in self._members)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The logarithm of the average posteriors, (B, T, K), of images (B, 1, H, W) float32."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
 from text_recognizer.recognition.beam_search import Candidate, beam_search
-from text_recognizer.recognition.bundle import BundleError, load_bundle
+from text_recognizer.recognition.bundle import BundleError, available_cores, load_bundle
 from text_recognizer.recognition.confidence import Calibration, character_signs, search_signs
 from text_recognizer.recognition.decoding import DecodedCharacter, greedy, placed, softmax
 from text_recognizer.recognition.ensemble import open_session
@@ -96,6 +97,7 @@ class LineTextRecognizer:
         }
         self._space = self.alphabet.encode(" ")[0] if " " in self.alphabet else 0
         self.session = open_session(self.bundle, threads)
+        self._pool = ThreadPoolExecutor(threads or available_cores(), "lines")  # begins none before it is used
 
     def read(
         self,
@@ -124,21 +126,37 @@ class LineTextRecognizer:
     def one_look(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
         """CTC logits (T, K) of normalised images (height, W) as they are."""
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.alphabet)), np.float32)] * len(images)
-        # Only lines of one padded width share a batch, so no line sees another's padding.
-        by_width: dict[int, list[int]] = {}
+        companies: dict[int, list[int]] = {}
         for index, image in enumerate(images):
-            by_width.setdefault(self.geometry.padded_width(image.shape[1]), []).append(index)
-        for width, indices in sorted(by_width.items()):
+            companies.setdefault(self.company(image), []).append(index)
+        for _, indices in sorted(companies.items()):
             for start in range(0, len(indices), batch_size):
                 chosen = indices[start : start + batch_size]
-                for index, output in zip(chosen, self.batch_logits([images[i] for i in chosen], width), strict=True):
+                for index, output in zip(chosen, self.batch_logits([images[i] for i in chosen]), strict=True):
                     results[index] = output
         return results
 
-    def batch_logits(self, images: Sequence[NDArray[np.uint8]], width: int) -> list[NDArray[np.float32]]:
-        """CTC logits (T, K) of normalised images (height, W) that share the padded width `width`, in one run."""
-        outputs = self.session.run(self.geometry.batch(images, width))
+    def company(self, image: NDArray[np.uint8]) -> int:
+        """Which normalised images (height, W) may be read together: those that this number is the same of.
+
+        Only lines of one padded width share a run, so that no line sees another's padding. Where each line has a run
+        of its own, any lines go together.
+        """
+        return 0 if self.session.alone else self.geometry.padded_width(image.shape[1])
+
+    def batch_logits(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """CTC logits (T, K) of normalised images (height, W) of one company: in one run of the network, or each in a
+        run of its own, on as many threads as there are. Raises BundleError where the scores are no numbers."""
+        if self.session.alone:
+            outputs = [output[0] for output in self._pool.map(self.session.run, map(self._alone, images))]
+        else:
+            outputs = list(self.session.run(self.geometry.batch(images)))
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise BundleError(f"{self.bundle.folder} gives scores that are no numbers: its weights are damaged")
         return [output[: self.geometry.frames(image.shape[1])] for image, output in zip(images, outputs, strict=True)]
+
+    def _alone(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.geometry.batch([image])
 
     def decode(
         self, logits: Sequence[NDArray[np.float32]], consecutive: bool = False, use_language: bool = True

@@ -2,7 +2,8 @@
 
 A network is fastest on full batches, and one page seldom fills them: its lines differ in width. Here the
 lines of all pages in hand are collected by width. A batch goes off when it is full, when it has waited for
-its deadline, or at once when no further lines are on their way.
+its deadline, or at once when no further lines are on their way. Lines that a network reads each by itself wait for
+nobody.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class BatchingLineReader(LineTextRecognizer):
     ) -> None:
         super().__init__(bundle, threads, language)
         self._batch, self._seconds = lines, seconds
-        self._waiting: dict[int, list[_Job]] = {}  # by padded width, oldest first
+        self._waiting: dict[int, list[_Job]] = {}  # by company, oldest first
         self._changed = threading.Condition()
         self._coming = 0  # pages whose lines are still being found
         self._here = threading.local()
@@ -121,7 +122,7 @@ class BatchingLineReader(LineTextRecognizer):
                 raise RuntimeError("the line reader is closed")
             self._arrive()
             for job in jobs:
-                self._waiting.setdefault(self.geometry.padded_width(job.image.shape[1]), []).append(job)
+                self._waiting.setdefault(self.company(job.image), []).append(job)
             self._changed.notify_all()
         return [job.logits.result() for job in jobs]
 
@@ -135,47 +136,46 @@ class BatchingLineReader(LineTextRecognizer):
 
     def _serve(self) -> None:
         while (taken := self._next_batch()) is not None:
-            width, jobs = taken
-            metrics.BATCH_LINES.observe(len(jobs))
-            self._run(width, jobs)
+            metrics.BATCH_LINES.observe(len(taken))
+            self._run(taken)
 
-    def _run(self, width: int, jobs: list[_Job]) -> None:
+    def _run(self, jobs: list[_Job]) -> None:
         try:
-            outputs = self.batch_logits([job.image for job in jobs], width)
+            outputs = self.batch_logits([job.image for job in jobs])
             answered = list(zip(jobs, outputs, strict=True))
         except Exception as error:  # whoever waits must hear of it, and the thread must live
             if len(jobs) == 1:
                 jobs[0].logits.set_exception(error)
                 return
             for job in jobs:  # one by one, so that nobody suffers for another's line
-                self._run(width, [job])
+                self._run([job])
             return
         for job, output in answered:
             job.logits.set_result(output)
 
-    def _next_batch(self) -> tuple[int, list[_Job]] | None:
+    def _next_batch(self) -> list[_Job] | None:
         """The batch to run next; waits for one. None when closed and empty."""
         with self._changed:
             while True:
-                width = self._ready_width()
-                if width is not None:
-                    jobs = self._waiting.pop(width)
+                company = self._ready()
+                if company is not None:
+                    jobs = self._waiting.pop(company)
                     if len(jobs) > self._batch:
-                        self._waiting[width] = jobs[self._batch :]
-                    return width, jobs[: self._batch]
+                        self._waiting[company] = jobs[self._batch :]
+                    return jobs[: self._batch]
                 if self._closed and not self._waiting:
                     return None
                 self._changed.wait(self._patience())
 
-    def _ready_width(self) -> int | None:
-        """The width whose batch should go now: the fullest where lines may still come, else the oldest."""
+    def _ready(self) -> int | None:
+        """The company whose batch should go now: a full one where lines may still come, else the oldest."""
         if not self._waiting:
             return None
-        full = [width for width, jobs in self._waiting.items() if len(jobs) >= self._batch]
+        full = [company for company, jobs in self._waiting.items() if len(jobs) >= self._batch]
         if full:
             return full[0]
-        oldest = min(self._waiting, key=lambda width: self._waiting[width][0].due)
-        alone = self._coming == 0 or self._closed
+        oldest = min(self._waiting, key=lambda company: self._waiting[company][0].due)
+        alone = self._coming == 0 or self._closed or self.session.alone
         return oldest if alone or self._waiting[oldest][0].due <= time.monotonic() else None
 
     def _patience(self) -> float | None:

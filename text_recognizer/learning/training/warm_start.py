@@ -46,7 +46,7 @@ def load_bundle_weights(network: nn.Module, folder: Path, alphabet: Alphabet | N
         raise ValueError(f"{folder} has {len(nodes)} convolutions, the network {len(convolutions)}")
     with torch.no_grad():
         _load_convolutions(network, nodes, weights)
-        _load_recurrent(network, [n for n in model.graph.node if n.op_type == "LSTM"], weights)
+        _load_recurrent(network, [n for n in model.graph.node if n.op_type in _LSTMS], weights)
         if isinstance(getattr(network, "head", None), nn.Linear):
             product = next(n for n in reversed(model.graph.node) if n.op_type == "MatMul")
             for parameter, rows in (("weight", weights[product.input[1]].T), ("bias", weights["head.bias"])):
@@ -139,6 +139,8 @@ def _dequantized(axis: int, numbers: NDArray, scale: NDArray, zero: NDArray | No
     return shifted * scale.reshape(shape)
 
 
+_LSTMS = ("LSTM", "DynamicQuantizeLSTM")
+
 _EXPANDED: dict[str, Callable[..., NDArray]] = {
     "Cast": lambda _, numbers: numbers.astype(np.float32),
     "Mul": lambda _, numbers, scale: numbers * scale,
@@ -170,13 +172,27 @@ def _load_recurrent(network: nn.Module, nodes: list[onnx.NodeProto], weights: di
     remaining = iter(nodes)
     for lstm in lstms:
         for layer in range(lstm.num_layers):
-            _, kernel, recurrent, bias = next(remaining).input[:4]
+            kernel, recurrent, bias = _recurrent_weights(next(remaining), weights)
             for direction, suffix in enumerate(["", "_reverse"][: 1 + lstm.bidirectional]):
-                _copy(getattr(lstm, f"weight_ih_l{layer}{suffix}"), _gates(weights[kernel][direction]))
-                _copy(getattr(lstm, f"weight_hh_l{layer}{suffix}"), _gates(weights[recurrent][direction]))
-                both = np.split(weights[bias][direction], 2)
+                _copy(getattr(lstm, f"weight_ih_l{layer}{suffix}"), _gates(kernel[direction]))
+                _copy(getattr(lstm, f"weight_hh_l{layer}{suffix}"), _gates(recurrent[direction]))
+                both = np.split(bias[direction], 2)
                 _copy(getattr(lstm, f"bias_ih_l{layer}{suffix}"), _gates(both[0]))
                 _copy(getattr(lstm, f"bias_hh_l{layer}{suffix}"), _gates(both[1]))
+
+
+def _recurrent_weights(node: onnx.NodeProto, weights: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Kernel (D, 4H, I), recurrent kernel (D, 4H, H) and bias (D, 8H) of a layer of D directions.
+
+    In integers the kernels are stored the other way round, with a scale and a zero point for each of their 4H columns
+    or for each direction.
+    """
+    kernel, recurrent, bias = (weights[name] for name in node.input[1:4])
+    if node.op_type == "LSTM":
+        return [kernel, recurrent, bias]
+    numbers = [weights[name].reshape(len(bias), 1, -1) for name in node.input[8:12]]
+    whole = [(kernel - numbers[1]) * numbers[0], (recurrent - numbers[3]) * numbers[2]]
+    return [*(np.ascontiguousarray(array.transpose(0, 2, 1)) for array in whole), bias]
 
 
 def _gates(array: NDArray[np.float32]) -> NDArray[np.float32]:
