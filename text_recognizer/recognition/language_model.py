@@ -30,7 +30,7 @@ _STEPS = 14.0  # steps of a stored logarithm to one unit of it: probabilities ar
 _PROBABILITIES = np.exp(-np.arange(256, dtype=np.float32) / _STEPS)
 _RAREST = 1e-6  # probability of a character in reading at least
 _REMEMBERED = 40_000  # states that are kept from one search to the next
-_FIRST = 1024  # states that there is room for
+_FIRST = 4096  # states that there is room for
 _BYTE, _LAST, _NOTHING = np.uint64(8), np.uint64(255), np.uint64(0)
 
 
@@ -73,13 +73,15 @@ class CharacterLanguageModel:
         self.space = classes.encode(" ")[0] if " " in classes else 0  # no class of its own
         self.order = sum(name.startswith("keys_") for name in tables)
         self._mask = np.uint64((1 << 8 * (self.order - 1)) - 1)
-        self._keys = [np.cumsum(tables[f"keys_{n}"], dtype=np.uint64) for n in range(self.order)]
-        self._ends = [
-            np.r_[0, np.cumsum(tables[f"counts_{n}"].astype(np.uint32) + 1, dtype=np.uint32)] for n in range(self.order)
-        ]
-        self._followers = [tables[f"followers_{n}"] for n in range(self.order)]
-        self._shares = [tables[f"shares_{n}"] for n in range(self.order)]
-        self._rests = [unpack_probabilities(tables[f"rests_{n}"]) for n in range(self.order)]
+        # All contexts in one sorted table, their length the highest byte, so that all lengths are looked up at once.
+        lengths = range(self.order)
+        self._keys = np.concatenate([np.cumsum(tables[f"keys_{n}"], dtype=np.uint64) | _length(n) for n in lengths])
+        counts = np.concatenate([tables[f"counts_{n}"].astype(np.uint32) + 1 for n in lengths])
+        self._ends = np.r_[0, np.cumsum(counts, dtype=np.uint32)]
+        self._followers = np.concatenate([tables[f"followers_{n}"] for n in lengths])
+        self._shares = np.concatenate([tables[f"shares_{n}"] for n in lengths])
+        self._rests = np.concatenate([tables[f"rests_{n}"] for n in lengths])
+        self._shortest = self._row_of_nothing()
         self._lock = threading.Lock()
         self._forget()
 
@@ -118,13 +120,13 @@ class CharacterLanguageModel:
     def factors(self, states: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """What reading multiplies the network's probabilities of characters with behind states, all of one shape. 1 for
         a space behind a space: it ends no word."""
-        probabilities = np.maximum(self._rows[self._row_of[states], self._own[numbers]], _RAREST)
+        probabilities = np.maximum(self._rows[states, self._own[numbers]], _RAREST)
         factors = np.float32(self.bonus) * probabilities ** np.float32(self.weight)
         return np.where(self._blank[states] & (numbers == self.space), np.float32(1), factors)
 
     def probabilities(self, state: int) -> NDArray[np.float32]:
         """(K,) float32: of the characters of the model's alphabet behind a state; number 0, the blank, has none."""
-        return self._rows[self._row_of[state]]
+        return self._rows[state]
 
     def _extended(self, contexts: NDArray[np.uint64], numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Contexts with a character more; nothing is known behind one that the model does not know."""
@@ -134,15 +136,9 @@ class CharacterLanguageModel:
         """Let go of all states."""
         self._states: dict[int, int] = {}
         self._contexts = np.zeros(_FIRST, np.uint64)  # of the states: the numbers in the model's alphabet, a byte each
-        self._row_of = np.zeros(_FIRST, np.int64)
         self._blank = np.zeros(_FIRST, np.bool_)  # whether a space is the last one
         self._after = np.full((_FIRST, len(self.alphabet)), -1, np.int32)
         self._rows = np.zeros((_FIRST, len(self.alphabet)), np.float32)
-        self._rows_used = 1
-        self._rows[0, 1:] = self._rests[0][0] / (len(self.alphabet) - 1)
-        self._rows[0, self._followers[0]] += unpack_probabilities(self._shares[0])
-        # The rows of the contexts in the tables, where they are known; row 0 is that of the empty context.
-        self._row_at = [np.zeros(len(keys), np.int32) for keys in self._keys]
 
     def _states_of(self, contexts: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The states of contexts (N,)."""
@@ -151,45 +147,54 @@ class CharacterLanguageModel:
         if new:
             first, last = len(self._states), len(self._states) + len(new)
             self._states.update(zip(new, range(first, last), strict=True))
-            while last > len(self._row_of):
-                self._contexts, self._row_of = _doubled(self._contexts), _doubled(self._row_of)
-                self._blank, self._after = _doubled(self._blank), _doubled(self._after)
+            while last > len(self._contexts):
+                self._contexts, self._blank = _doubled(self._contexts), _doubled(self._blank)
+                self._after, self._rows = _doubled(self._after), _doubled(self._rows)
             self._contexts[first:last] = added = np.array(new, np.uint64)
-            self._row_of[first:last] = self._rows_for(added)
             self._blank[first:last] = (added & _LAST == self._own[self.space]) & (self.space > 0)
             self._after[first:last] = -1
+            self._rows[first:last] = self._rows_of(added)
         return np.array([self._states[context] for context in listed], np.int64)
 
-    def _rows_for(self, contexts: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """The rows (N,) of the longest ends of contexts (N,) that are in the tables."""
-        rows = np.zeros(len(contexts), np.int64)
-        for length in range(1, self.order):
-            ends = contexts & np.uint64((1 << 8 * length) - 1)
-            long_enough = contexts >> np.uint64(8 * (length - 1)) > 0
-            keys = self._keys[length]
-            at = np.minimum(keys.searchsorted(ends), len(keys) - 1)
-            held = np.flatnonzero(long_enough & (keys[at] == ends)) if len(keys) else np.zeros(0, np.int64)
-            at = at[held]
-            new, first = np.unique(at[self._row_at[length][at] == 0], return_index=True)
-            if len(new):
-                behind = rows[held[self._row_at[length][at] == 0][first]]
-                self._row_at[length][new] = self._filled(length, new, behind)
-            rows[held] = self._row_at[length][at]
-        return rows
+    def _row_of_nothing(self) -> NDArray[np.float32]:
+        """(K,) probabilities of the characters where nothing is known of those before."""
+        row = np.zeros(len(self.alphabet), np.float32)
+        row[1:] = unpack_probabilities(self._rests[:1]) / max(1, len(self.alphabet) - 1)
+        row[self._followers[: self._ends[1]]] += unpack_probabilities(self._shares[: self._ends[1]])
+        return row
 
-    def _filled(self, length: int, at: NDArray[np.int64], behind: NDArray[np.int64]) -> NDArray[np.int64]:
-        """New rows for contexts of a length, by their places in the tables; behind: the rows of their shorter ends."""
-        rows = np.arange(self._rows_used, self._rows_used + len(at))
-        self._rows_used += len(at)
-        while self._rows_used > len(self._rows):
-            self._rows = _doubled(self._rows)
-        self._rows[rows] = self._rows[behind] * self._rests[length][at, None]
-        starts, ends = self._ends[length][at].astype(np.int64), self._ends[length][at + 1].astype(np.int64)
-        counts = ends - starts
+    def _rows_of(self, contexts: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """(N, K) probabilities of the characters behind contexts (N,).
+
+        Each end of a context that is in the table shares out a part among its followers, and leaves the rest to the
+        next shorter one: so its part counts the product of the rests of all longer ones.
+        """
+        held, at = self._looked_up(contexts)
+        rests = np.where(held, unpack_probabilities(self._rests[at]), np.float32(1))
+        left = np.cumprod(rests[:, ::-1], axis=1)  # to what is shorter than each length, the longest first
+        counting = np.concatenate([np.ones_like(left[:, :1]), left[:, :-1]], axis=1)[:, ::-1]
+        row, length = held.nonzero()
+        at = at[row, length]
+        starts = self._ends[at].astype(np.int64)
+        counts = self._ends[at + 1] - starts
         entries = np.arange(counts.sum()) + np.repeat(starts - np.r_[0, np.cumsum(counts)[:-1]], counts)
-        shares = unpack_probabilities(self._shares[length][entries])
-        self._rows[np.repeat(rows, counts), self._followers[length][entries]] += shares  # each of them once
-        return rows
+        parts = unpack_probabilities(self._shares[entries]) * np.repeat(counting[row, length], counts)
+        places = np.repeat(row * len(self.alphabet), counts) + self._followers[entries]
+        shared = np.bincount(places, parts, len(contexts) * len(self.alphabet)).reshape(len(contexts), -1)
+        return (self._shortest * rests.prod(axis=1, keepdims=True) + shared).astype(np.float32)
+
+    def _looked_up(self, contexts: NDArray[np.uint64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which ends of contexts (N,), from one character to the longest, are in the table, and where: (N, L) each."""
+        lengths = np.arange(1, self.order, dtype=np.uint64)
+        ends = contexts[:, None] & ((np.uint64(1) << _BYTE * lengths) - np.uint64(1))
+        wanted = ends | _length(lengths)
+        at = np.minimum(self._keys.searchsorted(wanted), len(self._keys) - 1)
+        return (self._keys[at] == wanted) & (ends >> _BYTE * (lengths - np.uint64(1)) > 0), at
+
+
+def _length(characters: int | NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """What keys of contexts with so many characters have in their highest byte."""
+    return np.asarray(characters, np.uint64) << np.uint64(56)
 
 
 def _doubled(array: NDArray) -> NDArray:
