@@ -151,6 +151,8 @@ def own_suite(folder, content: dict, *images: str):
     [
         ({"tasks": {"lines": {"speed": 1}}}, "tasksuite has no speed"),
         ({"tasks": {"lines": {"functionality": [{"name": "a", "picture": "b"}]}}}, "case has no picture"),
+        ({"tasks": {"lines": {"cost": {}}}}, "images of invariance, and there are none"),
+        ({"tasks": {"lines": {"accuracy": {"limits": {"iam-test": {"CER": 1}}}}}}, "limits for iam-test, which"),
         ({"suite_version": 9, "tasks": {}}, "newer program"),
         ({}, "'tasks'"),
     ],
@@ -281,10 +283,19 @@ def test_damaged_bundles_are_refused_before_anything_is_measured(tmp_path):
 def test_a_bundle_that_learned_from_what_it_is_measured_on_is_refused(tmp_path):
     folder = damaged(tmp_path)
     assert learned_by_heart(folder, [load_suite("basic"), load_suite("accuracy")]) == []
-    data = {"train": [{"name": "iam-characters-val"}, {"name": "fonts"}]}
+    data = {"train": [{"name": "recombined-iam-val"}, {"name": "iam-val"}, {"name": "fonts"}]}
     described(folder, provenance={"experiment": {"data": data}})
-    (found,) = learned_by_heart(folder, [load_suite("accuracy")])
-    assert found == "accuracy: it learned from iam-characters-val, which it is measured on"
+    found = learned_by_heart(folder, [load_suite("accuracy")])
+    names = "iam-val", "recombined-iam-val"
+    assert found == [f"accuracy: it learned from {name}, which it is measured on" for name in names]
+
+
+def test_limits_on_what_is_never_measured_are_refused(bare_data, tmp_path):
+    write_lines(bare_data / "iam")
+    accuracy = {"sets": {"iam-val": "English"}, "limits": {"iam-val": {"accuracy": 0.9}}}
+    folder = own_suite(tmp_path / "mine", {"tasks": {"lines": {"accuracy": accuracy}}})
+    done = CliRunner().invoke(app, ["evaluate", "line-cnn", "--suite", str(folder)])
+    assert (done.exit_code, "limits accuracy; of lines there are: CER, WER" in done.output) == (2, True)
 
 
 def test_a_bundle_of_lines_names_partners_that_are_there(tmp_path):

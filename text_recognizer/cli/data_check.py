@@ -59,7 +59,7 @@ def _print(inspection: Inspection) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from text_recognizer.learning.data.inspection.findings import tally
+    from text_recognizer.learning.data.inspection.findings import count, tally
 
     console = Console()
     sizes = Table("split", inspection.dataset.kind, "writers", "characters", box=None, pad_edge=False)
@@ -80,5 +80,5 @@ def _print(inspection: Inspection) -> None:
         )
     console.print(table if inspection.findings else "Nothing was found.")
     read = f"{inspection.read:,} of {len(inspection.dataset.lines):,} lines read by {inspection.model}"
-    counts = ", ".join(f"{number} {severity.value}s" for severity, number in tally(inspection.findings).items())
+    counts = ", ".join(count(number, severity.value) for severity, number in tally(inspection.findings).items())
     console.print(Text(f"{counts}; {read if inspection.model else 'read by no model'}"))

@@ -94,10 +94,9 @@ def import_labels(
 def _read(labeling: LabelingFolder, model: str) -> None:
     """Read the pages that have no reading yet."""
     from text_recognizer import TextRecognizer
-    from text_recognizer.service.labeling.selection_lines import read_pages
+    from text_recognizer.service.labeling.selection_lines import pages_to_read, read_pages
 
-    unread = [page for page in labeling.pages() if labeling.reading(page) is None]
-    if unread:
+    if unread := pages_to_read(labeling):
         read_pages(labeling, _tracked(unread, "reading pages"), TextRecognizer(model), complain)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from text_recognizer.recognition.registry import RegisteredBundle
 
 REFUSED = 1
+_UNJUDGED = 12  # slices that are named
 
 
 class Stage(StrEnum):
@@ -45,9 +46,9 @@ def promote(
     with explained():
         if force and not reason.strip():
             raise ValueError("--force needs a reason: --reason TEXT")
-        from text_recognizer.learning.evaluation.suites.gate import judge
+        from text_recognizer.learning.evaluation.suites.gate import in_production, judge
         from text_recognizer.learning.evaluation.suites.suite import load_suite
-        from text_recognizer.recognition.bundle import SHIPPED, bundle_task, find_bundle
+        from text_recognizer.recognition.bundle import bundle_task, find_bundle
         from text_recognizer.recognition.registration import Decision, register
         from text_recognizer.recognition.registry import STAGES, current, promoted_folder, registry_dir, slot_of
 
@@ -55,10 +56,9 @@ def promote(
         folder = promoted_folder(bundle, registry=place) if bundle in STAGES else find_bundle(bundle)
         suites = [load_suite(name) for name in suite or ("basic", "accuracy")]
         slot = slot_of(bundle_task(folder))
-        there = current("production", slot, place)
         before = current(stage.value, slot, place)
-        verdict = judge(folder, suites, there.path if there else SHIPPED / slot, _say)
-        _tell(verdict, report)
+        verdict = judge(folder, suites, in_production(slot, place), _say)
+        tell(verdict, report)
         if verdict.damage or (verdict.refusals and not force):
             raise typer.Exit(REFUSED)
         decision = Decision(reason, verdict.evidence(), forced=bool(verdict.refusals))
@@ -71,22 +71,26 @@ def promote(
 def run_suites(bundles: list[str], suites: list[str], against: str, report: Path | None) -> None:
     """`evaluate --suite`: the same tests, and nothing is registered."""
     with explained():
-        from text_recognizer.learning.evaluation.suites.gate import judge
+        from text_recognizer.learning.evaluation.suites.gate import in_production, judge
         from text_recognizer.learning.evaluation.suites.suite import load_suite
         from text_recognizer.recognition.bundle import bundle_task, find_bundle
+        from text_recognizer.recognition.registry import slot_of
 
         if len(bundles) != 1:
             raise ValueError("--suite tests one bundle at a time: text-recognizer evaluate BUNDLE --suite SUITE")
         loaded = [load_suite(name) for name in suites]
         folder = find_bundle(bundles[0])
-        other = find_bundle(against, bundle_task(folder)) if against else None
+        other = None
+        if against:
+            slot = slot_of(bundle_task(folder))
+            other = in_production(slot) if against == "production" else find_bundle(against, slot)
         verdict = judge(folder, loaded, other, _say)
-        _tell(verdict, report)
+        tell(verdict, report)
         if verdict.reasons:
             raise typer.Exit(REFUSED)
 
 
-def _tell(verdict: Verdict, report: Path | None) -> None:
+def tell(verdict: Verdict, report: Path | None) -> None:
     """The results as tables, and every reason against the bundle."""
     from text_recognizer.learning.evaluation.suites.report import write_report
 
@@ -122,7 +126,9 @@ def _print(result: SuiteResult) -> None:
             table.add_row(row.title, row.measure, str(row.samples), str(row.groups), *cells[:2], cells[2] + note)
         console.print(table)
         if result.unjudged:
-            typer.echo(f"too small to be judged: {', '.join(result.unjudged)}")
+            more = len(result.unjudged) - _UNJUDGED
+            named = ", ".join(result.unjudged[:_UNJUDGED]) + (f", and {more} more, see --report" if more > 0 else "")
+            typer.echo(f"too small to be judged: {named}")
     for name, value in result.calibration.items():
         typer.echo(f"expected calibration error on {name}: {100 * value:.1f} %")
     if result.cost:

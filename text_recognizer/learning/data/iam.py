@@ -7,7 +7,6 @@ and, where that is not there, the one of its owners (`iam_original.py`).
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.checks import LeftOut
 from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.data.locations import cache_dir, data_dir, require
+from text_recognizer.line_table import read_table
 
 
 def iam_rows(split: str) -> list[dict[str, str]]:
@@ -30,9 +30,7 @@ def iam_rows(split: str) -> list[dict[str, str]]:
     Raises FileNotFoundError that says where to get the database, and ValueError for a split that is not there.
     """
     path = require(data_dir() / "iam" / "lines.tsv", "the IAM lines")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        rows = [row | {"line": str(reader.line_num)} for row in reader]
+    rows = [row | {"line": str(number)} for number, row in read_table(path).records()]
     chosen = [row for row in rows if row["split"] == split]
     if not chosen:
         there = ", ".join(sorted({row["split"] for row in rows}))

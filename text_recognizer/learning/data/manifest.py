@@ -11,7 +11,6 @@ licence does, as each row holds the hash of its image.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections import Counter
@@ -20,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from text_recognizer.alphabet import normalize_text
+from text_recognizer.line_table import TABLE, read_table
 
-TABLE = "lines.tsv"
 SPLITS = ("train", "val", "test")
 #: The columns that a manifest must have, and those that its version is made of.
 REQUIRED = ("line_id", "split", "writer", "text", "sha256", "source")
@@ -71,24 +70,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise FileNotFoundError(
             f"there is no {TABLE} in {folder}: a dataset is what `label scan`, `label export`, `feedback export` write"
         )
-    try:
-        with table.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            rows = [dict(row) | {"": str(reader.line_num)} for row in reader]
-            columns = reader.fieldnames or ()
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{table} is no table in UTF-8: {error}") from error
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing:
-        raise ValueError(f"{table} has no column {', '.join(missing)}")
-    broken = [row[""] for row in rows if None in row or None in row.values()]
-    if broken:
-        raise ValueError(
-            f"{table}, line {_some(broken)}: not as many fields as the head has; a tab or a line break in a text?"
-        )
+    read = read_table(table)
+    read.require(REQUIRED)
+    rows = tuple(row for _, row in read.records())
     if not rows:
         raise ValueError(f"{table} has no lines")
-    return Manifest(folder, tuple({name: row[name] for name in columns} for row in rows))
+    return Manifest(folder, rows)
 
 
 def check_manifest(manifest: Manifest) -> None:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import FileIO
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from text_recognizer.alphabet import normalize_text
+from text_recognizer.locks import locked
 from text_recognizer.page import Polygon
 
 #: labeled: the text is what is written; illegible: a line that nobody can read; no-line: the model found a line where
@@ -29,6 +28,7 @@ from text_recognizer.page import Polygon
 STATUSES = ("labeled", "illegible", "no-line", "skipped")
 #: Where a label comes from; adjudication: from the queue, given in sight of all others of the line, and so above them.
 ORIGINS = ("queue", "adjudication", "label-studio", "page", "alto")
+_WAIT = 30.0  # seconds for another process that appends
 _LONGEST = 2000  # characters of a text or a name: more is a mistake in pasting
 _UNPRINTED = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, halves of pairs, line breaks
 
@@ -130,14 +130,16 @@ class LabelFile:
     def add(self, labels: Iterable[Label]) -> None:
         """Append labels; they are on the disk when this returns.
 
-        Raises OSError where they cannot be written; then none of them is.
+        Raises OSError where they cannot be written, TimeoutError, which is one, where another process keeps the file to
+        itself; then none of them is.
         """
         data = b"".join(_encoded(label) for label in labels)
         if not data:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = self.path.with_name(f".{self.path.name}.lock")  # not the labels themselves: others are to read them
         # Without a buffer, which would be written once more when the file is closed after a failure.
-        with self.path.open("a+b", buffering=0) as file, _locked(file):
+        with locked(lock, _WAIT), self.path.open("a+b", buffering=0) as file:
             end = _mend_tail(file)
             try:
                 while data:
@@ -184,26 +186,6 @@ def _mend_tail(file: FileIO) -> int:
         os.ftruncate(file.fileno(), whole)
     file.seek(0, os.SEEK_END)
     return whole
-
-
-@contextmanager
-def _locked(file: FileIO) -> Iterator[None]:
-    """Nobody else appends meanwhile. The lock goes with the file when it is closed."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(1 << 30)  # beyond the labels, which others are to read
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        try:
-            yield
-        finally:
-            file.seek(1 << 30)
-            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-        yield
 
 
 def _check_name(field: str, name: Any) -> None:

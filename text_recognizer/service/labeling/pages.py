@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.images import ImageError, open_document
+from text_recognizer.line_table import TABLE
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".pdf"))
 _SEVERAL = frozenset((".tif", ".tiff", ".pdf"))  # which may hold several pages
@@ -38,7 +39,7 @@ class PageFiles:
             raise FileNotFoundError(f"{folder} does not exist: name a folder of page images")
         if not folder.is_dir():
             raise ValueError(f"{folder} is a file: name the folder that it is in")
-        if (folder / "lines.tsv").is_file():
+        if (folder / TABLE).is_file():
             raise ValueError(f"{folder} is a folder of lines with their text: name one of page images")
         if next(self._paths(folder), None) is None:
             kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))

@@ -22,6 +22,7 @@ from text_recognizer.learning.data.page_xml import SPLITS, read_page, split_file
 from text_recognizer.learning.data.pages import PageTruth
 from text_recognizer.learning.data.registry import find, load
 from text_recognizer.learning.data.summary import Sample, samples
+from text_recognizer.line_table import TABLE
 
 _KEPT_WIDTH = 900  # pixels of a paragraph or page that is kept for the report
 _MADE = 500  # samples of a dataset that is made
@@ -74,7 +75,7 @@ def _folder(folder: Path) -> Gathered:
     folder = folder.resolve()
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    found = manifest_lines(folder) if (folder / "lines.tsv").exists() else _xml_lines(folder)
+    found = manifest_lines(folder) if (folder / TABLE).exists() else _xml_lines(folder)
     if not found.lines and not found.findings:
         raise ValueError(f"{folder} has no lines")
     return found

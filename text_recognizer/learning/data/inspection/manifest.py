@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Callable
@@ -11,23 +10,23 @@ from pathlib import Path
 from text_recognizer.images import open_image, to_gray
 from text_recognizer.learning.data.inspection.findings import Concern, Finding, count, error
 from text_recognizer.learning.data.inspection.lines import Gathered, Gray, InspectedLine, UnusableImageError, page_of
-from text_recognizer.learning.data.page_xml import SPLITS
+from text_recognizer.learning.data.manifest import REQUIRED, SPLITS
+from text_recognizer.line_table import TABLE, read_table
 
-#: Columns that training needs: of a folder of one's own, and of IAM.
-FOLDER_COLUMNS = ("line_id", "split", "writer", "text", "sha256", "source")
+#: Columns that training needs of IAM; of a folder of one's own it is those of `data.manifest`.
 IAM_COLUMNS = ("line_id", "split", "writer", "kind", "text")
 
-_NEEDED = {"line_id", "text"}  # without these nothing can be inspected
+_NEEDED = ("line_id", "text")  # without these nothing can be inspected
 
 Row = dict[str, str]
 
 
-def manifest_lines(folder: Path, columns: tuple[str, ...] = FOLDER_COLUMNS, suffix: str = ".png") -> Gathered:
+def manifest_lines(folder: Path, columns: tuple[str, ...] = REQUIRED, suffix: str = ".png") -> Gathered:
     """The lines of a folder, and what is wrong with its table. columns: that it must have; suffix: of its images.
 
     Raises FileNotFoundError without a table, and ValueError for one that cannot be read at all.
     """
-    table = folder / "lines.tsv"
+    table = folder / TABLE
     rows, findings = _rows(table, columns)
     findings += [*_identifiers(rows), *_splits(rows)]
     lines, seen = [], Counter[str]()
@@ -53,38 +52,28 @@ def _rows(table: Path, columns: tuple[str, ...]) -> tuple[list[Row], list[Findin
     """The rows that have as many columns as the head, with `row`, their number in the file."""
     if not table.is_file():
         raise FileNotFoundError(f"there is no {table.name} in {table.parent}")
-    try:
-        with table.open(encoding="utf-8", newline="") as file:
-            found = list(enumerate(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE), 1))
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise ValueError(f"{table} is no table in UTF-8: {problem}") from problem
-    head = found[0][1] if found else []
-    if not set(head) >= _NEEDED:
-        raise ValueError(f"{table} has no column {', '.join(sorted(_NEEDED - set(head)))}")
+    found = read_table(table)
+    found.require(_NEEDED)
     findings = []
-    missing = [name for name in columns if name not in head]
+    missing = [name for name in columns if name not in found.columns]
     if missing:
         findings.append(
             error("columns", f"The table lacks the columns {', '.join(missing)}.", "Training needs them: add them.")
         )
-    broken = [(number, row) for number, row in found[1:] if row and len(row) != len(head)]
-    if broken:
+    if broken := found.torn():
         concerns = [Concern(f"row {number}", f"{len(row)} columns: {_start(row)}") for number, row in broken]
         findings.append(
             error(
                 "rows",
-                f"{count(len(broken), 'row')} with more or fewer columns than the head ({len(head)}).",
+                f"{count(len(broken), 'row')} with more or fewer columns than the head ({len(found.columns)}).",
                 "A tab or a line break stands in a text, or a column is missing: write one row a line.",
                 concerns,
             )
         )
-    good = [
-        dict(zip(head, row, strict=True)) | {"row": str(number)} for number, row in found[1:] if len(row) == len(head)
-    ]
-    return good, findings
+    return [row | {"row": str(number)} for number, row in found.whole()], findings
 
 
-def _start(row: list[str]) -> str:
+def _start(row: tuple[str, ...]) -> str:
     text = " | ".join(row)
     return text if len(text) < 60 else f"{text[:60]}…"
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rapidfuzz.distance import Levenshtein
 
 from text_recognizer.alphabet import normalize_text
@@ -19,12 +16,13 @@ from text_recognizer.learning.data.inspection.charts import charts
 from text_recognizer.learning.data.inspection.findings import Concern, Finding, tally
 from text_recognizer.learning.data.inspection.inspect import Inspection
 from text_recognizer.learning.data.inspection.lines import InspectedLine, UnusableImageError
+from text_recognizer.learning.report_page import picture_url, render
 
 _EACH = 24  # lines shown of a finding
 _PICTURES = 240  # in the whole report: about 3 MB
 _WIDTH = 900  # pixels of a picture
 _ALIKE = 0.4  # texts less alike share letters by chance only
-_HEIGHT = 260  # of a picture of a paragraph or page
+_HEIGHT, _LINE_HEIGHT = 260, 80  # of a picture of a paragraph or page, and of a line
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,9 @@ class Card:
 
 def write_report(inspection: Inspection, path: Path) -> None:
     """Write the HTML file, whole or not at all."""
-    loader = FileSystemLoader(Path(__file__).parent)
-    template = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template("report.html")
     gallery = _Gallery(inspection)
-    page = template.render(
+    page = render(
+        Path(__file__).with_name("report.html"),
         inspection=inspection,
         today=datetime.date.today().isoformat(),
         tally=tally(inspection.findings),
@@ -65,7 +60,7 @@ def write_report(inspection: Inspection, path: Path) -> None:
         charts=charts(inspection.dataset.lines),
         sections=[(finding, gallery.cards(finding)) for finding in inspection.findings],
     )
-    write_file(path, page.encode("utf-8"))
+    write_file(path, page)
 
 
 def write_json(inspection: Inspection, path: Path) -> None:
@@ -138,10 +133,4 @@ class _Gallery:
             return "", (0, 0)
         self.left -= 1
         image = 255 - image if line.normalized else image
-        limit = _HEIGHT if self.whole else 80
-        scale = min(1.0, _WIDTH / image.shape[1], limit / image.shape[0])
-        if scale < 1:
-            size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        data = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 60])[1].tobytes()
-        return f"data:image/webp;base64,{base64.b64encode(data).decode()}", (image.shape[1], image.shape[0])
+        return picture_url(image, _WIDTH, _HEIGHT if self.whole else _LINE_HEIGHT, quality=60)

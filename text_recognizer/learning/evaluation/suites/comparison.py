@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.learning.evaluation.suites.bootstrap import (
+    Counts,
     Interval,
     group_numbers,
     interval,
@@ -20,8 +21,6 @@ from text_recognizer.learning.evaluation.suites.bootstrap import (
 from text_recognizer.learning.evaluation.suites.samples import Samples
 from text_recognizer.learning.evaluation.suites.slices import Slice, by_name
 from text_recognizer.learning.evaluation.suites.suite import Accuracy
-
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,9 @@ from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION
 from text_recognizer.learning.evaluation.suites.readers import open_reader
 from text_recognizer.learning.evaluation.suites.run import SuiteResult, run_suite
 from text_recognizer.learning.evaluation.suites.suite import Suite
-from text_recognizer.recognition.bundle import BundleError, bundle_task, file_hash, find_bundle, load_bundle
+from text_recognizer.recognition.bundle import SHIPPED, BundleError, bundle_task, file_hash, find_bundle, load_bundle
 from text_recognizer.recognition.language_model import TASK as LANGUAGE_TASK
-from text_recognizer.recognition.registry import slot_of
+from text_recognizer.recognition.registry import current, slot_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Verdict:
             "scores": {result.suite.name: result.scores() for result in self.results},
             "refusals": list(self.refusals),
         }
+
+
+def in_production(slot: str, registry: Path | None = None) -> Path:
+    """The bundle that reads for everybody: what was promoted, until then the shipped one. Raises RegistryError."""
+    there = current("production", slot, registry)
+    return there.path if there else SHIPPED / slot
 
 
 def judge(
@@ -90,9 +97,14 @@ def learned_by_heart(bundle: Path, suites: Sequence[Suite]) -> list[str]:
     data = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
     learned = data.get("provenance", {}).get("experiment", {}).get("data", {}).get("train", [])
     names = {str(source.get("name", "")) for source in learned if isinstance(source, dict)}
-    names = {name.removeprefix("recombined-").removeprefix("stacked-") for name in names}
-    asked = {name for suite in suites for name in suite.of(slot_of(data["task"])).accuracy.sets}
-    return [f"accuracy: it learned from {name}, which it is measured on" for name in sorted(names & asked)]
+    asked = {_hands(name) for suite in suites for name in suite.of(slot_of(data["task"])).accuracy.sets}
+    found = sorted(name for name in names if _hands(name) in asked)
+    return [f"accuracy: it learned from {name}, which it is measured on" for name in found]
+
+
+def _hands(name: str) -> str:
+    """The dataset and split that a set is made of: lines, characters and pages of one split are of the same people."""
+    return re.sub(r"^(recombined|stacked)-|-(characters|paragraphs|forms|pages)(?=-)", "", name)
 
 
 def _other_weights(bundle: Path) -> list[str]:

@@ -32,18 +32,26 @@ _THREADS = 1  # so that processor time says what reading costs, whatever else th
 
 
 class TaskReader(ABC):
-    """A model of some slot. An answer is whatever it makes of an image; errors are counted against another answer."""
+    """A model of some slot. An answer is whatever it makes of an image; errors are counted against another answer.
 
-    measure = "CER"
+    measures: of what it makes of datasets, the first of them also of a suite's images.
+    """
+
+    measures: tuple[str, ...] = ("CER", "WER")
     bundle: Bundle
+
+    @property
+    def measure(self) -> str:
+        """What errors on the images of a suite are."""
+        return self.measures[0]
 
     @abstractmethod
     def answers(self, images: Sequence[Image]) -> list[Any]:
         """What it reads in each image uint8 (H, W) or (H, W, 3)."""
 
-    @abstractmethod
-    def truth(self, suite: Suite, case: Case) -> Any:
-        """The right answer to a case."""
+    def truth(self, suite: Suite, case: Case) -> Any:  # noqa: ARG002 - only detectors need the suite
+        """The right answer to a case: its text."""
+        return normalize_text(case.text)
 
     def errors(self, answer: Any, truth: Any) -> tuple[int, int]:
         """Errors of an answer, and how many there could be."""
@@ -74,10 +82,6 @@ class LineReader(TaskReader):
         """Texts."""
         return [line.text for line in self.recognizer.read(images)]
 
-    def truth(self, suite: Suite, case: Case) -> str:  # noqa: ARG002
-        """The case's text."""
-        return normalize_text(case.text)
-
 
 class ParagraphReader(TaskReader):
     """Reads images of paragraphs, a newline as a space. The detector is the shipped one."""
@@ -90,15 +94,11 @@ class ParagraphReader(TaskReader):
         """Texts."""
         return [" ".join(line.text for line in self.recognizer.read(image)) for image in images]
 
-    def truth(self, suite: Suite, case: Case) -> str:  # noqa: ARG002
-        """The case's text."""
-        return normalize_text(case.text)
-
 
 class CharacterReader(TaskReader):
     """Reads rows of square cells with a character each; an answer has a text for each cell."""
 
-    measure = "error rate"
+    measures = ("error rate",)
 
     def __init__(self, bundle: Path) -> None:
         self.recognizer = CharacterRecognizer(bundle, _THREADS)
@@ -125,7 +125,7 @@ class CharacterReader(TaskReader):
 class DetectorReader(TaskReader):
     """Finds lines; an answer is their outlines, and the image's size."""
 
-    measure = "1 - F1"
+    measures = ("1 - F1",)
 
     def __init__(self, bundle: Path) -> None:
         self.detector = LineDetector(bundle, _THREADS)

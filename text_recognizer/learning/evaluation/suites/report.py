@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import jinja2
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
-from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 from text_recognizer.folders import write_file
@@ -22,6 +17,7 @@ from text_recognizer.learning.evaluation.calibration import reliability_diagram
 from text_recognizer.learning.evaluation.suites.bootstrap import RESAMPLES, Interval
 from text_recognizer.learning.evaluation.suites.comparison import Row
 from text_recognizer.learning.evaluation.suites.run import SuiteResult
+from text_recognizer.learning.report_page import picture_url, render
 
 _WORST, _CONFUSIONS = 20, 25
 _WIDEST = 900  # pixels of a picture
@@ -33,13 +29,11 @@ def write_report(path: Path, results: Sequence[SuiteResult], refusals: Sequence[
     """Write the report. refusals: why the model is refused; none where it passes. Raises OSError."""
     first = results[0]
     tested = ", ".join(result.suite.identity for result in results)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    html = environment.get_template("report.html").render(
+    html = render(
+        Path(__file__).with_name("report.html"),
         title=f"{first.identity}: {first.slot}",
         about=f"Tested by {tested}",
-        verdict=f"Refused, {len(refusals)} reasons" if refusals else "Passed",
+        verdict=f"Refused: {len(refusals)} reason{'s' if len(refusals) != 1 else ''}" if refusals else "Passed",
         refusals=refusals,
         results=results,
         resamples=f"{RESAMPLES:,}",
@@ -51,7 +45,7 @@ def write_report(path: Path, results: Sequence[SuiteResult], refusals: Sequence[
         confusions=confusions,
         worst=_worst,
     )
-    write_file(path, html.encode())
+    write_file(path, html)
 
 
 def confusions(result: SuiteResult, most: int = _CONFUSIONS) -> list[tuple[str, str, int]]:
@@ -98,11 +92,10 @@ def _worst(result: SuiteResult) -> list[dict[str, Any]]:
 
 
 def _reliability(result: SuiteResult) -> list[str]:
-    return [
-        _data(reliability_diagram(samples.sure, samples.right, samples.set))
-        for samples in result.samples
-        if len(samples.sure)
+    diagrams = [
+        reliability_diagram(samples.sure, samples.right, samples.set) for samples in result.samples if len(samples.sure)
     ]
+    return [_picture(np.array(diagram.convert("RGB"))) for diagram in diagrams]
 
 
 def _marked(truth: str, text: str) -> Markup:
@@ -120,7 +113,7 @@ def _percent(found: Interval | None) -> Markup:
     """A value with its interval."""
     if found is None:
         return Markup("")
-    return Markup('{:.2f} <span class="soft">({:.2f} to {:.2f})</span>').format(
+    return Markup('{:.2f} <span class="muted">({:.2f} to {:.2f})</span>').format(
         100 * found.value, 100 * found.low, 100 * found.high
     )
 
@@ -139,19 +132,11 @@ def _bar(row: Row, rows: Sequence[Row]) -> Markup:
     low, middle, high = at(row.difference.low), at(row.difference.value), at(row.difference.high)
     return Markup(
         '<svg width="{w}" height="{h}" role="img" aria-label="difference"><line x1="{m}" x2="{m}" y2="{h}" '
-        'stroke="#b9b9b9"/><rect class="{kind}" x="{low:.1f}" y="6" width="{wide:.1f}" height="2"/>'
+        'class="zero"/><rect class="{kind}" x="{low:.1f}" y="6" width="{wide:.1f}" height="2"/>'
         '<circle class="{kind}" cx="{at:.1f}" cy="7" r="4"/></svg>'
     ).format(w=_BAR, h=_BAR_HEIGHT, m=_BAR / 2, kind=kind, low=low, wide=max(1.0, high - low), at=middle)
 
 
 def _picture(image: NDArray[np.uint8]) -> str:
     """An image (H, W) or (H, W, 3) as a data URL, reduced where it is large."""
-    scale = min(1.0, _WIDEST / image.shape[1], _WIDEST / image.shape[0])
-    small = image if scale == 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return _data(Image.fromarray(np.asarray(small)))
-
-
-def _data(picture: Image.Image) -> str:
-    memory = io.BytesIO()
-    picture.save(memory, "WEBP", quality=80)
-    return "data:image/webp;base64," + base64.b64encode(memory.getvalue()).decode()
+    return picture_url(image, _WIDEST, _WIDEST)[0]

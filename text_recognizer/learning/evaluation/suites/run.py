@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from text_recognizer.learning.evaluation.calibration import calibration_error
+from text_recognizer.learning.evaluation.suites.bootstrap import rate
 from text_recognizer.learning.evaluation.suites.comparison import Comparison, Row, compare
 from text_recognizer.learning.evaluation.suites.functionality import CaseResult, ChangeResult, run_cases, run_changes
 from text_recognizer.learning.evaluation.suites.readers import TaskReader, open_reader
@@ -89,6 +90,7 @@ def run_suite(
     asked = suite.of(slot)
     check_sets(list(asked.accuracy.sets))
     reader = open_reader(bundle, asked.language)
+    _check_limits(suite, asked, reader)
     other = None if production is None else open_reader(production, asked.language)
     say(f"{suite.identity}: {len(asked.functionality)} cases, {len(asked.invariance.changes)} changes")
     cases = run_cases(reader, suite, asked.functionality)
@@ -103,19 +105,29 @@ def run_suite(
     calibration = {found.set: calibration_error(found.sure, found.right) for found in samples if len(found.sure)}
     cost = _cost(suite, asked, reader, other) if asked.cost else None
     result = SuiteResult(
-        suite,
-        slot,
-        reader.measure,
-        reader.bundle.identity,
-        other.bundle.identity if other else None,
-        cases,
-        changes,
-        comparison,
-        samples,
-        calibration,
-        cost,
+        suite=suite,
+        slot=slot,
+        measure=reader.measure,
+        identity=reader.bundle.identity,
+        production=other.bundle.identity if other else None,
+        cases=cases,
+        changes=changes,
+        comparison=comparison,
+        samples=samples,
+        calibration=calibration,
+        cost=cost,
     )
     return replace(result, problems=_problems(asked, result, "calibration" in reader.bundle.settings))
+
+
+def _check_limits(suite: Suite, asked: TaskSuite, reader: TaskReader) -> None:
+    """Raises ValueError for a limit on what is never measured, which would never be asked about."""
+    named = {measure for limits in asked.accuracy.limits.values() for measure in limits}
+    if unknown := sorted(named - set(reader.measures)):
+        raise ValueError(
+            f"suite {suite.name} limits {', '.join(unknown)}; of {reader.bundle.task} there are: "
+            f"{', '.join(reader.measures)}"
+        )
 
 
 def _cost(suite: Suite, asked: TaskSuite, reader: TaskReader, other: TaskReader | None) -> CostResult:
@@ -169,8 +181,7 @@ def _accuracy_problems(asked: TaskSuite, result: SuiteResult) -> list[str]:
     found = []
     for samples in result.samples:
         for measure, limit in asked.accuracy.limits.get(samples.set, {}).items():
-            errors, units = samples.errors[measure]
-            value = float(errors.sum() / max(1, units.sum()))
+            value = rate(*samples.errors[measure])
             if value > limit:
                 found.append(f"accuracy: {measure} on {samples.set} is {_percent(value)}, at most {_percent(limit)}")
     rows = result.comparison.rows if result.comparison else []

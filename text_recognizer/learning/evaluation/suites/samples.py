@@ -11,11 +11,13 @@ from rapidfuzz.distance import Levenshtein
 
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.data.characters import CLASSES, CharacterSource, character_dataset
-from text_recognizer.learning.data.forms import traced_pages
+from text_recognizer.learning.data.forms import TracedPage, traced_pages
 from text_recognizer.learning.data.registry import find
 from text_recognizer.learning.data.sources import LineSource, ParagraphSource, line_dataset, paragraph_dataset
 from text_recognizer.learning.evaluation.calibration import word_outcomes
 from text_recognizer.learning.evaluation.lines import decoded_texts, read_dataset
+from text_recognizer.learning.evaluation.pages import handwriting_block, iam_pages
+from text_recognizer.learning.evaluation.suites.bootstrap import Counts
 from text_recognizer.learning.evaluation.suites.readers import (
     CharacterReader,
     DetectorReader,
@@ -23,10 +25,8 @@ from text_recognizer.learning.evaluation.suites.readers import (
     ParagraphReader,
     TaskReader,
 )
-from text_recognizer.learning.evaluation.suites.slices import Slice, by_name, line_slices
+from text_recognizer.learning.evaluation.suites.slices import Slice, by_name, halves, line_slices
 from text_recognizer.recognition.lines import LineTextRecognizer
-
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,10 @@ def read_set(reader: TaskReader, name: str) -> Samples:
 def _lines(reader: LineReader, name: str) -> Samples:
     dataset = line_dataset(LineSource(name))
     labels, recognizer = dataset.labels, reader.recognizer
+    images = [dataset[index][0] for index in range(len(dataset))]
     sure, right = np.zeros(0), np.zeros(0, bool)
     if isinstance(recognizer, LineTextRecognizer):
-        lines = recognizer.decode(recognizer.logits([dataset[index][0] for index in range(len(dataset))]))
+        lines = recognizer.decode(recognizer.logits(images))
         texts = decoded_texts(recognizer, lines)
         sure = np.concatenate([recognizer.confidences(line) for line in lines])
         right = word_outcomes(recognizer, dataset, lines).right
@@ -89,11 +90,8 @@ def _lines(reader: LineReader, name: str) -> Samples:
         name,
         [label.identifier for label in labels],
         [label.writer for label in labels],
-        line_slices(labels, [dataset[index][0] for index in range(len(dataset))]),
-        {
-            "CER": line_distances(texts, truths),
-            "WER": line_distances([text.split() for text in texts], [truth.split() for truth in truths]),
-        },
+        line_slices(labels, images),
+        _text_errors(texts, truths),
         truths,
         texts,
         sure,
@@ -108,16 +106,12 @@ def _paragraphs(reader: ParagraphReader, name: str) -> Samples:
     texts = [normalize_text(reader.recognizer.text(dataset[index][0])) for index in range(len(dataset))]
     names = [label.identifier for label in dataset.labels]
     lengths = np.array([len(truth) for truth in truths])
-    halves = [Slice("length", name, part) for name, part in _halves(lengths, "shorter half", "longer half")]
     return Samples(
         name,
         names,
         names,
-        halves,
-        {
-            "CER": line_distances(texts, truths),
-            "WER": line_distances([text.split() for text in texts], [truth.split() for truth in truths]),
-        },
+        halves("length", lengths, ("shorter half", "longer half")),
+        _text_errors(texts, truths),
         truths,
         texts,
         image=lambda index: 255 - dataset[index][0],
@@ -144,8 +138,7 @@ def _characters(reader: CharacterReader, name: str) -> Samples:
 
 
 def _pages(reader: DetectorReader, name: str) -> Samples:
-    description, split = find(name)
-    pages = list(traced_pages(description.name.removesuffix("-forms").removesuffix("-pages"), split))
+    pages = _traced(name)
     found = [reader.errors(reader.answers([page.image])[0], [line.polygon for line in page.lines]) for page in pages]
     counts = np.array(found, np.int64).reshape(-1, 2)
     names = [page.identifier for page in pages]
@@ -155,16 +148,24 @@ def _pages(reader: DetectorReader, name: str) -> Samples:
         name,
         names,
         names,
-        [Slice("lines", part, members) for part, members in _halves(lines, "fewer", "more")]
-        + [Slice("ink", part, members) for part, members in _halves(ink, "lighter half", "darker half")],
+        [*halves("lines", lines, ("fewer", "more")), *halves("ink", ink, ("lighter half", "darker half"))],
         {"1 - F1": (counts[:, 0], counts[:, 1])},
         image=lambda index: pages[index].image,
     )
 
 
-def _halves(values: NDArray, low: str, high: str) -> list[tuple[str, NDArray[np.bool_]]]:
-    middle = np.median(values)
-    return [(low, values <= middle), (high, values > middle)]
+def _traced(name: str) -> list[TracedPage]:
+    """Pages of which all lines are known: of IAM's forms the handwriting, for nobody traced the signature below it."""
+    description, split = find(name)
+    if description.name == "iam-forms":
+        return [handwriting_block(page) for page in iam_pages(split)]
+    return list(traced_pages(description.name.removesuffix("-pages"), split))
+
+
+def _text_errors(read: Sequence[str], true: Sequence[str]) -> dict[str, tuple[Counts, Counts]]:
+    """Wrong characters and words of texts."""
+    words = [text.split() for text in read], [text.split() for text in true]
+    return {"CER": line_distances(read, true), "WER": line_distances(*words)}
 
 
 def line_distances(read: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> tuple[Counts, Counts]:

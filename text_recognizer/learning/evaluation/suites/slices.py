@@ -64,6 +64,12 @@ def thirds(dimension: str, values: NDArray[np.float64], names: tuple[str, str, s
     return [Slice(dimension, name, part) for name, part in zip(names, parts, strict=True)]
 
 
+def halves(dimension: str, values: NDArray[np.int64] | NDArray[np.float64], names: tuple[str, str]) -> list[Slice]:
+    """The half with the less, the middle value in it, and that with the more."""
+    low = values <= np.median(values)
+    return [Slice(dimension, name, part) for name, part in zip(names, (low, ~low), strict=True)]
+
+
 def by_name(dimension: str, names: Sequence[str]) -> list[Slice]:
     """A slice for each name that occurs."""
     every = np.array(names)

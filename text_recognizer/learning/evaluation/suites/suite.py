@@ -155,7 +155,7 @@ def _task(data: dict[str, Any]) -> TaskSuite:
     invariance = dict(data.pop("invariance", None) or {})
     changes = tuple(_built(Change, fields) for fields in invariance.pop("changes", []))
     cost = data.pop("cost", None)
-    return _built(
+    task = _built(
         TaskSuite,
         data
         | {
@@ -165,6 +165,11 @@ def _task(data: dict[str, Any]) -> TaskSuite:
             "cost": None if cost is None else _built(Cost, cost),
         },
     )
+    if strangers := sorted(set(task.accuracy.limits) - set(task.accuracy.sets)):
+        raise ValueError(f"accuracy has limits for {', '.join(strangers)}, which its sets do not name")
+    if task.cost and not task.invariance.images:
+        raise ValueError("cost is measured on the images of invariance, and there are none")
+    return task
 
 
 def _built(kind: type[T], fields: Mapping[str, Any]) -> T:

@@ -1,13 +1,12 @@
 """A folder of lines with their text, made of scanned forms, that grows with every scan.
 
-Layout: `lines.tsv` with the columns of `COLUMNS` (tab-separated, no quoting), the gray lines in `lines/<line_id>.png`;
-what `text-recognizer feedback export` writes, with other columns about where a line comes from. `LineSource(name=
-"folder")` reads it.
+Layout: `lines.tsv` (`line_table.py`) with the columns of `COLUMNS`, the gray lines in `lines/<line_id>.png`; what
+`text-recognizer feedback export` writes, with other columns about where a line comes from. `LineSource(name="folder")`
+reads it.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from PIL import Image
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.folders import write_file
 from text_recognizer.images.normalize import Gray
+from text_recognizer.line_table import TABLE, read_table, table_bytes
 from text_recognizer.service.labeling.forms.boxes import trimmed
 from text_recognizer.service.labeling.forms.codes import digest
 from text_recognizer.service.labeling.forms.scan import ScannedSheet
@@ -56,7 +56,7 @@ class Collection:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._table = folder / "lines.tsv"
+        self._table = folder / TABLE
         self.rows = _read_table(self._table)
         if folder.exists() and not self._table.is_file() and any(folder.iterdir()):
             raise ValueError(f"{folder} holds something that is no collection of lines: name another folder")
@@ -76,7 +76,7 @@ class Collection:
         new = [self._stored(line) for line in found if line.row["line_id"] not in known]
         if new:
             self.rows += [line.row for line in new]
-            write_file(self._table, _table_of(self.rows))
+            write_file(self._table, table_bytes(COLUMNS, [[row[name] for name in COLUMNS] for row in self.rows]))
         return new, len(found) - len(new)
 
     def _stored(self, line: NewLine) -> NewLine:
@@ -112,17 +112,7 @@ def _row(sheet: ScannedSheet, terms: Terms, number: int, text: str, split: str) 
 def _read_table(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} was not made from forms, its columns are others: name another folder")
-        return list(reader)
-
-
-def _table_of(rows: list[dict[str, str]]) -> bytes:
-    text = io.StringIO(newline="")
-    # Nothing is quoted: a text in its normal form holds neither tabs nor line breaks.
-    table = csv.DictWriter(text, COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue().encode()
+    table = read_table(path)
+    if table.columns != COLUMNS:
+        raise ValueError(f"{path} was not made from forms, its columns are others: name another folder")
+    return [row for _, row in table.records()]
