@@ -214,6 +214,25 @@ def test_features_that_are_missing_are_not_tested(usual, rng):
     assert {m.split()[0] for m in report.messages} == {"slant", "skew", "tones"}
 
 
+def test_readings_are_alike_to_the_reference_that_was_made_of_them(rng, tmp_path):
+    """Some features have few values: rounded otherwise than the reference, every one of them would be news."""
+    few = rng.integers(0, 5, 200) / 244
+    readings = [dataclasses.replace(f, unevenness=float(k)) for f, k in zip(made(rng, 200), few, strict=True)]
+    stored = [ReadingFeatures.from_values(f.values(), f.created, f.models, f.unit, f.version) for f in readings]
+    reference_of_pages(stored, "made up").save(tmp_path / "reference.json")
+    report = checked(load_reference(tmp_path / "reference.json"), stored)
+    assert report.drift is False
+    assert {f.distance for f in report.features} == {0.0}
+
+
+def test_readings_without_any_number_are_compared_by_what_there_is(usual, rng):
+    blank = [ReadingFeatures(f.created, MODELS, polarity=f.polarity, tones=f.tones) for f in made(rng, 60)]
+    report = checked(usual, blank)
+    assert report.drift is False
+    assert {f.name for f in report.features} == {"polarity", "tones"}
+    assert any(message.startswith("ink is not compared") for message in report.messages)
+
+
 def test_alerts_come_once_and_again_after_a_while_and_at_the_end():
     def report(drift, *names):
         shown = [dataclasses.replace(blank, name=name, drifted=True) for name in names]

@@ -36,7 +36,7 @@ class RunningServer:
         self.wait_until_ready()
         return self
 
-    def wait_until_ready(self, seconds: float = 60.0) -> None:
+    def wait_until_ready(self, seconds: float = 180.0) -> None:
         """Raises RuntimeError with its log where it ends, or is not ready in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -61,7 +61,11 @@ class RunningServer:
             raise
 
     def __enter__(self) -> RunningServer:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # nobody would end it
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:

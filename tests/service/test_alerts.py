@@ -69,8 +69,8 @@ def drift(drifting: bool) -> DriftReport:
 
 
 @pytest.fixture
-def features(sqlite_url):
-    store = FeatureStore(sqlite_url)
+def features(database_url):
+    store = FeatureStore(database_url)
     yield store
     store.close()
 
@@ -84,18 +84,18 @@ def deliveries(url: str):
     return [(d.state, d.attempts, d.error) for number in sorted(found) for d in found[number]]
 
 
-def test_one_alert_for_a_drift_and_one_when_it_ends_each_with_start_features_and_link(features, sqlite_url, caplog):
+def test_one_alert_for_a_drift_and_one_when_it_ends_each_with_start_features_and_link(features, database_url, caplog):
     caplog.set_level(logging.INFO)
     with Receiver(503, 500) as hook:  # away at first
         link = monitor_link(Settings(public_url="https://read.example.org/"))
-        sender = AlertSender(sqlite_url, Targets([address(hook.port)]), link, Patience(60, attempts=4))
+        sender = AlertSender(database_url, Targets([address(hook.port)]), link, Patience(60, attempts=4))
         now = utc_now()
         assert remember(features, drift(True), now=now).kind == "began"
         told = []
         for minutes in (0, 0.5, 1.1, 1.2, 3.2, 3.3, 9):  # attempts at 0, 1 and 3 minutes
             told += [error for _, error in sender.send_due(now + timedelta(minutes=minutes))]
         assert told == ["it answered 503", "it answered 500", None]
-        assert deliveries(sqlite_url) == [("sent", 3, None)]
+        assert deliveries(database_url) == [("sent", 3, None)]
         assert [body["title"] for body in hook.bodies] == ["Text Recognizer: drift began (slant)"]
         text = hook.bodies[0]["message"]
         assert f"{now:%Y-%m-%d %H:%M} UTC" in text
@@ -111,17 +111,17 @@ def test_one_alert_for_a_drift_and_one_when_it_ends_each_with_start_features_and
     assert SECRET not in repr([record.__dict__ for record in caplog.records])
 
 
-def test_a_receiver_that_stays_away_is_recorded_and_another_gets_its_alert(features, sqlite_url):
+def test_a_receiver_that_stays_away_is_recorded_and_another_gets_its_alert(features, database_url):
     with Receiver() as hook:
         away = address(free_port())
-        sender = AlertSender(sqlite_url, Targets([away, address(hook.port)]), "", Patience(1, attempts=3))
+        sender = AlertSender(database_url, Targets([away, address(hook.port)]), "", Patience(1, attempts=3))
         now = utc_now()
         remember(features, drift(True), now=now)
         rounds = [len(sender.send_due(now + timedelta(seconds=s))) for s in (0, 0.5, 1.5, 4, 100, 1000)]
         assert rounds == [2, 0, 1, 1, 0, 0]
         sender.close()
         assert len(hook.bodies) == 1
-    (state, attempts, error), other = sorted(deliveries(sqlite_url), key=lambda delivery: delivery[0])
+    (state, attempts, error), other = sorted(deliveries(database_url), key=lambda delivery: delivery[0])
     assert (state, attempts, other) == ("failed", 3, ("sent", 1, None))
     assert error.startswith("it cannot be reached")
     assert Patience().wait(20) == timedelta(hours=1)

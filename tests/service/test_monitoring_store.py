@@ -7,16 +7,20 @@ import json
 import sqlite3
 import time
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from prometheus_client import Counter, Gauge
 from typer.testing import CliRunner
 
 from text_recognizer.cli.main import app
 from text_recognizer.recognition.bundle import SHIPPED
-from text_recognizer.service.feedback import FeedbackStore, FeedbackUnavailable
+from text_recognizer.service import metrics
+from text_recognizer.service.feedback import FeedbackStore
 from text_recognizer.service.feedback.records import utc_now
+from text_recognizer.service.monitoring import recorder as recording
 from text_recognizer.service.monitoring.alerts import AlertState
 from text_recognizer.service.monitoring.checking import check, check_in_turn, remember
 from text_recognizer.service.monitoring.features import ReadingFeatures, RecordedReading
@@ -39,6 +43,18 @@ def like_the_reference(count: int, **changes: float) -> list[RecordedReading]:
         created = now - DAY * (k + 0.5) / count
         rows.append(RecordedReading(uuid.uuid4().hex, 0, ReadingFeatures(created, usual.models, **numbers, **names)))
     return rows
+
+
+def value(metric: Counter | Gauge) -> float:
+    (sample,) = [s for s in metric.collect()[0].samples if not s.name.endswith("_created")]
+    return sample.value
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -108,38 +124,50 @@ def test_the_command_line_says_drift_with_its_exit_code(tmp_path, monkeypatch):
     assert alien.exit_code == 2
     assert "the store has no readings of pages by open" in alien.output
 
+    few = run(app, ["monitor", "reference", "lines", "--unit", "line"])
+    assert few.exit_code == 2
+    assert "the store has no readings of lines by lines" in few.output
+    crops = [
+        dataclasses.replace(r, features=dataclasses.replace(r.features, unit="line")) for r in like_the_reference(60)
+    ]
+    store.add(crops)
+    made = run(app, ["monitor", "reference", "lines", "--unit", "line", "--output", str(tmp_path / "crops.json")])
+    assert made.exit_code == 0, made.output
+    assert load_reference(tmp_path / "crops.json").unit == "line"
+    calm = run(app, ["monitor", "check", "--reference", str(tmp_path / "crops.json"), "--json"])
+    assert (json.loads(calm.stdout)["drift"], json.loads(calm.stdout)["readings"]) == (False, 60)
+
     settings = Settings(drift_reference=str(SHIPPED / "lines" / "reference.json"), drift_cool_down_hours=0)
     assert check_in_turn(store, settings).kind == "goes on"  # as the server does it, after what was remembered above
     assert check_in_turn(store, settings) is None  # it has been done a moment ago
     store.close()
 
 
-def test_a_database_that_is_locked_loses_features_and_nothing_else(tmp_path):
-    from text_recognizer.service import metrics
-
-    url = f"sqlite:///{tmp_path}/feedback.db?timeout=0.05"
-    store = FeatureStore(url)
+def test_features_wait_while_the_database_is_locked(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(recording, "_AGAIN", 0.05)
+    store = FeatureStore(f"sqlite:///{tmp_path}/feedback.db?timeout=0.05")
     (kept,) = like_the_reference(1)
     store.add([kept])
-    lost = metrics.FEATURES_LOST.labels("store")
-    before = lost._value.get()
+    rows, before = like_the_reference(5), value(metrics.FEATURES_LOST.labels("store"))
     recorder = FeatureRecorder(store)
     with sqlite3.connect(tmp_path / "feedback.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        start = time.perf_counter()
-        for row in like_the_reference(5):
+        for row in rows:
             recorder.record(row.document, row.page, row.features)
-        assert time.perf_counter() - start < 1
-        deadline = time.monotonic() + 20
-        while lost._value.get() < before + 5 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: "wait for the database" in caplog.text)
+        assert value(metrics.FEATURES_WAITING) == 5
         other.execute("ROLLBACK")
-    assert lost._value.get() == before + 5
-    recorder.record("later", 0, like_the_reference(1)[0].features)
-    recorder.close()
-    assert [row.document for row in store.first(10)] == [kept.document, "later"]
-    newer = sqlite3.connect(tmp_path / "feedback.db")
-    newer.execute("UPDATE monitoring_schema SET version = 99")
-    newer.commit()
-    with pytest.raises(FeedbackUnavailable, match="tables of version 99"):
-        FeatureStore(url).first(1)
+    wait_until(lambda: value(metrics.FEATURES_WAITING) == 0)
+    assert sorted(row.document for row in store.first(10)) == sorted(row.document for row in [kept, *rows])
+    assert value(metrics.FEATURES_LOST.labels("store")) == before
+
+    # At its end there is nobody left to wait: what is lost is counted.
+    with sqlite3.connect(tmp_path / "feedback.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for row in rows:
+            recorder.record(row.document, row.page, row.features)
+        recorder.close()
+        other.execute("ROLLBACK")
+    assert value(metrics.FEATURES_LOST.labels("store")) == before + 5
+    assert value(metrics.FEATURES_WAITING) == 0
+    assert caplog.text.count("wait for the database") == 2

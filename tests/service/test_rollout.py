@@ -136,7 +136,8 @@ def test_promotions_and_rollbacks_change_what_reads_and_fail_no_request(server, 
         roll_back("production", "lines", registry)
         wait_for_model(shipped)
         # What cannot be loaded, and what was changed after its promotion, changes nothing.
-        for number, damage in enumerate((promote_broken_weights, promote_tampered), 1):
+        damages = promote_broken_weights, promote_tampered, promote_too_new, damage_the_pointer, remove_the_pointer
+        for number, damage in enumerate(damages, 1):
             damage(tmp_path, registry)
             wait_until(lambda: metric(server, CHANGES_FAILED) == number)  # noqa: B023
             wait_until(lambda: health(server)["problems"] == [PROBLEM])
@@ -145,6 +146,7 @@ def test_promotions_and_rollbacks_change_what_reads_and_fail_no_request(server, 
         register(variant(tmp_path / "b", "92"), "production", WHY, registry)
         wait_for_model(" 92 ")
     assert health(server)["problems"] == []
+    assert metric(server, 'text_recognizer_model_failed{part="model"') == 0
     assert set(asker.statuses) == {200}
     assert {version.split()[1] for version in asker.versions} == {"90", "92", shipped.split()[1]}
     kept = asker.ask("to-be-kept", store="true")
@@ -166,9 +168,31 @@ def promote_tampered(folder: Path, registry: Path) -> None:
     (folder / "elsewhere" / "production.json").replace(registry / "production.json")
 
 
+def promote_too_new(folder: Path, registry: Path) -> None:
+    """By a program of the future."""
+    made = variant(folder / "newer", "91")
+    path = made / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"format_version": 99}), encoding="utf-8")
+    register(made, "production", WHY, registry)
+
+
+def damage_the_pointer(_: Path, registry: Path) -> None:
+    (registry / "production.json").write_text('{"registry_version": 1, "li', encoding="utf-8")
+
+
+def remove_the_pointer(_: Path, registry: Path) -> None:
+    """As it looks where the registry is on another machine that is away."""
+    (registry / "production.json").unlink()
+
+
 def test_a_candidate_reads_beside_and_for_a_share_and_both_are_reported(server, registry, asker, tmp_path):
+    register(variant(tmp_path / "broken", "91", b"no network"), "staging", WHY, registry)
+    wait_until(lambda: health(server)["problems"] == [PROBLEM.replace("model", "candidate")])
+    assert metric(server, 'text_recognizer_model_failed{part="candidate"') == 1
+    asker.ask("while the candidate is broken")
     candidate = register(variant(tmp_path / "c", "93"), "staging", WHY, registry)
     wait_until(lambda: metric(server, CANDIDATES) == 1)
+    assert health(server)["problems"] == []
     present = health(server)["models"]["lines"]
     names = [f"request-{number}" for number in range(16)]
     chosen = [asker.ask(name)["model"]["lines"] == candidate.identity for name in names]
@@ -201,6 +225,18 @@ def reported(database: str) -> dict:
 def compared(server: RunningServer) -> float:
     """Lines that the shadow has compared, or dropped."""
     return metric(server, "text_recognizer_shadow_pages_total")
+
+
+def test_a_server_does_not_start_with_what_was_changed_after_its_promotion(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXT_RECOGNIZER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TEXT_RECOGNIZER_MODEL", "production")
+    registry = tmp_path / "home" / "models"
+    registry.mkdir(parents=True)
+    promote_tampered(tmp_path, registry)
+    found = CliRunner().invoke(app, ["serve"])
+    assert found.exit_code == 2
+    assert "TEXT_RECOGNIZER_MODEL: " in found.output
+    assert "was changed after it was registered" in found.output
 
 
 def test_shares_are_as_large_as_they_say_and_independent():

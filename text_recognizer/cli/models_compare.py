@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    hours: Annotated[float, typer.Option(min=0.01, help="How far back to look.")] = 24.0,
+    hours: Annotated[float, typer.Option(min=0.01, max=876_000, help="How far back to look.")] = 24.0,
     database: Annotated[
         str,
         typer.Option(metavar="URL", help="sqlite:///FILE or postgresql://...; by default the server's database."),
@@ -25,29 +26,21 @@ def compare(
     """Compare a candidate with the models in use: on the same lines, and in what each of them answered."""
     with explained("serve"):
         from datetime import timedelta
-        from pathlib import Path
 
-        from text_recognizer.service.feedback.database import Database, database_url
-        from text_recognizer.service.feedback.locations import feedback_database
+        from text_recognizer.service.feedback.database import Database, existing_database
         from text_recognizer.service.feedback.records import utc_now
         from text_recognizer.service.models import report
         from text_recognizer.service.models.comparisons import ComparisonStore
         from text_recognizer.service.monitoring.store import FeatureStore
 
-        url = database or feedback_database()
-        parsed = database_url(url)
-        if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
-            raise FileNotFoundError(f"there is no database at {parsed.database}: has a server run here?")
+        url = existing_database(database)
         now = utc_now()
         since = now - timedelta(hours=hours)
-        comparisons, features, feedback = ComparisonStore(url), FeatureStore(url), Database(url)
-        try:
+        with closing(ComparisonStore(url)) as comparisons, closing(FeatureStore(url)) as features:
             shadow = report.shadow_reports(comparisons.since(since))
-            corrections = report.corrections_by_model(feedback, since)
+            with closing(Database(url)) as feedback:
+                corrections = report.corrections_by_model(feedback, since)
             served = report.served_reports(features.window(since, now), corrections)
-        finally:
-            for store in (comparisons, features, feedback):
-                store.close()
     if as_json:
         found = {"shadow": [asdict(row) for row in shadow], "served": [asdict(row) for row in served]}
         typer.echo(json.dumps(found, indent=2))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from text_recognizer.service.monitoring.drift import DriftReport
     from text_recognizer.service.monitoring.expected import ExpectedErrors
     from text_recognizer.service.monitoring.reference import Reference
-    from text_recognizer.service.monitoring.store import FeatureStore
 
 DRIFT = 3  # exit code
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class Unit(StrEnum):
+    """What was read at once."""
+
+    page = "page"
+    line = "line"
+
 
 app = typer.Typer(help="Watch what is read: compare it with what is usual.", no_args_is_help=True)
 
@@ -43,18 +50,19 @@ def check(
 ) -> None:
     """Compare the readings of a while with the reference. Exit code 0: no drift, or no verdict; 3: drift."""
     with explained("serve"):
-        from text_recognizer.service.feedback.locations import feedback_database
+        from text_recognizer.service.feedback import database as feedback
         from text_recognizer.service.monitoring import checking
         from text_recognizer.service.monitoring.drift import Limits
         from text_recognizer.service.monitoring.expected import expected_errors
         from text_recognizer.service.monitoring.reference import find_reference, load_reference
+        from text_recognizer.service.monitoring.store import FeatureStore
 
         duration = _duration(window)
         usual = load_reference(find_reference(reference, model))
-        with _store(database) as store:
+        url = feedback.existing_database(database)
+        with closing(FeatureStore(url)) as store, closing(feedback.Database(url)) as corrected:
             report = checking.check(store, usual, duration, Limits(readings=readings, level=level))
-            url = database or feedback_database()
-            expected = expected_errors(store.window(report.start, report.end), url, report.start, report.end)
+            expected = expected_errors(store.window(report.start, report.end), corrected, report.start, report.end)
             alert = checking.remember(store, report) if remember else None
     if as_json:
         told = {"alert": alert.kind if alert else None, "expected": expected.to_dict()}
@@ -77,7 +85,12 @@ def reference(
         list[Path] | None, typer.Option("--pages", help="An image, or a folder of them, of usual pages; several times.")
     ] = None,
     readings: Annotated[int, typer.Option(min=50, help="Without --pages: the first so many stored readings.")] = 300,
-    days: Annotated[float, typer.Option(min=0, help="Without --pages: of the last so many days; 0: of all.")] = 0,
+    days: Annotated[
+        float, typer.Option(min=0, max=36_500, help="Without --pages: of the last so many days; 0: of all.")
+    ] = 0,
+    unit: Annotated[
+        Unit, typer.Option(help="Without --pages: readings of whole pages, or of single lines.")
+    ] = Unit.page,
     database: Database = "",
     output: Annotated[
         Path | None, typer.Option(help="File to write. By default the bundle's (--pages), or your own.")
@@ -92,7 +105,7 @@ def reference(
 
             made, path = _of_pages(bundle, pages), output or find_bundle(bundle) / REFERENCE_FILE
         else:
-            made, path = _of_readings(bundle, readings, days, database), output or own_reference()
+            made, path = _of_readings(bundle, readings, days, unit, database), output or own_reference()
         made.save(path)
     typer.echo(f"wrote {path}: {made.readings} readings by {', '.join(made.models.values())}")
 
@@ -107,6 +120,7 @@ def alert(
     Exit code 1 where a receiver did not take a message; alerts are then tried again by the next call, or the server.
     """
     with explained("serve"):
+        from text_recognizer.service.feedback.database import existing_database
         from text_recognizer.service.monitoring.sending import AlertSender, Targets, monitor_link
         from text_recognizer.service.settings import Settings, explained_settings
 
@@ -119,8 +133,7 @@ def alert(
             body = "This is a test. Alerts of changed readings will come here."
             errors = {name: targets.send(name, "Text Recognizer: test", body) for name in targets.names}
         else:
-            with _store(database):  # which says where there is none
-                errors = AlertSender(database or settings.feedback_database, targets, monitor_link(settings)).send_now()
+            errors = AlertSender(existing_database(database), targets, monitor_link(settings)).send_now()
     for name, error in errors.items():
         typer.echo(f"{name}: {error or 'sent'}")
     if not errors:
@@ -141,29 +154,13 @@ def _of_pages(bundle: str, paths: list[Path]) -> Reference:
     return reference_of_pages(found, f"{len(found)} pages")
 
 
-def _of_readings(bundle: str, readings: int, days: float, database: str) -> Reference:
+def _of_readings(bundle: str, readings: int, days: float, unit: Unit, database: str) -> Reference:
+    from text_recognizer.service.feedback.database import existing_database
     from text_recognizer.service.monitoring.making import reference_of_readings
-
-    with _store(database) as store:
-        return reference_of_readings(store, bundle, readings, timedelta(days=days) if days else None)
-
-
-@contextmanager
-def _store(database: str) -> Iterator[FeatureStore]:
-    """The store of an existing database. Raises FileNotFoundError where a SQLite file is not there."""
-    from text_recognizer.service.feedback.database import database_url
-    from text_recognizer.service.feedback.locations import feedback_database
     from text_recognizer.service.monitoring.store import FeatureStore
 
-    url = database or feedback_database()
-    parsed = database_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
-        raise FileNotFoundError(f"there is no database at {parsed.database}: has a server with monitoring run here?")
-    store = FeatureStore(url)
-    try:
-        yield store
-    finally:
-        store.close()
+    with closing(FeatureStore(existing_database(database))) as store:
+        return reference_of_readings(store, bundle, readings, timedelta(days=days) if days else None, unit.value)
 
 
 def _duration(text: str) -> timedelta:
@@ -181,8 +178,10 @@ def _print(report: DriftReport) -> None:
     console = Console()
     if report.features:
         table = Table(title=f"{report.readings} readings against the reference ({report.reference})")
-        for column in ("feature", "usually", "now", "distance", "p, corrected", "stability index", ""):
-            table.add_column(column, justify="left" if column in ("feature", "") else "right")
+        table.add_column("feature", no_wrap=True)
+        for column in ("usually", "now", "distance", "p, corrected", "stability index"):
+            table.add_column(column, justify="right")
+        table.add_column("", no_wrap=True)
         for f in sorted(report.features, key=lambda f: (not f.drifted, f.p_value)):
             values = [value if isinstance(value, str) else f"{value:.3g}" for value in (f.then, f.now)]
             table.add_row(

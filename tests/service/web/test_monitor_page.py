@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import io
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,8 +22,8 @@ from text_recognizer.cli.main import app
 from text_recognizer.recognition.bundle import SHIPPED
 from text_recognizer.service.feedback.records import utc_now
 from text_recognizer.service.keys import new_key
+from text_recognizer.service.labeling.edits import edits
 from text_recognizer.service.monitoring.checking import check, remember
-from text_recognizer.service.monitoring.expected import edit_distance
 from text_recognizer.service.monitoring.reference import load_reference
 from text_recognizer.service.monitoring.store import FeatureStore
 
@@ -81,7 +82,7 @@ def test_what_a_window_says(watched, monkeypatch):
     assert [part["readings"] for part in found["traffic"]].count(0) < 3
     assert sum(part["corrections"] for part in found["traffic"]) == 2
 
-    wrong = edit_distance(lines[0]["text"], "Quite another text")
+    wrong = edits(lines[0]["text"], "Quite another text")
     total = len("Quite another text") + len(lines[1]["text"])
     expected = found["expected"]
     assert (expected["lines"], expected["corrected_characters"]) == (2, total)
@@ -91,13 +92,17 @@ def test_what_a_window_says(watched, monkeypatch):
     told = CliRunner().invoke(app, ["monitor", "check"]).output
     assert f"of 2 corrected or confirmed lines ({total} characters)" in told
     assert f"{wrong / total:.1%} real" in told
-    assert edit_distance("kitten", "sitting") == 3
-    assert edit_distance("", "ab") == edit_distance("ab", "") == 2
 
     assert [reading["id"] is not None for reading in found["readings"][:2]] == [True, False]
     assert asked(server, other).json()["readings"][0]["id"] is None  # of another key
     calm = asked(server, key, end=(utc_now() - timedelta(days=2)).isoformat()).json()
     assert (calm["recorded"] > 50, calm["report"]["drift"]) == (True, False)
+    own = Path(server.environment["TEXT_RECOGNIZER_HOME"]) / "reference.json"
+    own.write_text('{"format_version": 1, "features_ver', encoding="utf-8")  # cut off: the rest is shown all the same
+    found = asked(server, key).json()
+    own.unlink()
+    assert "reference.json cannot be used" in found["problem"]
+    assert (found["report"], found["recorded"], len(found["features"])) == (None, 81, 25)
     empty = asked(server, key, end="2001-01-01T00:00:00").json()
     assert (empty["recorded"], empty["report"]["drift"], empty["expected"]["doubt"]) == (0, None, None)
 

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, insert, inspect, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DataError, OperationalError, SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
-from text_recognizer.service.feedback.records import FeedbackUnavailable
-from text_recognizer.service.feedback.tables import SCHEMA_VERSION, Base, SchemaRow
+from text_recognizer.service.feedback.locations import feedback_database
+from text_recognizer.service.feedback.records import FeedbackUnavailable, utc_now
+from text_recognizer.service.feedback.schema import Schema
+from text_recognizer.service.feedback.tables import FEEDBACK
 
 PATIENCE = 15.0  # seconds to wait for another process that writes
 _SCHEMA_LOCK = 0x7465_7874_7265_6164  # any number, the same in every process
-
-
-@dataclass(frozen=True)
-class Schema:
-    """Tables that come and change together. version_row: the table that says in which version they are there."""
-
-    tables: MetaData
-    version_row: type[DeclarativeBase]
-    version: int
-
-
-FEEDBACK = Schema(Base.metadata, SchemaRow, SCHEMA_VERSION)
 
 
 class Database:
@@ -63,9 +66,32 @@ class Database:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise FeedbackUnavailable(f"the feedback database {self.name} cannot be used: {reason}") from error
 
+    def purge(self, times: Iterable[InstrumentedAttribute[datetime]], days: int, now: datetime | None = None) -> int:
+        """Delete rows that are more than so many days old; returns how many. times: of each table, the column that
+        says how old a row is. Raises FeedbackUnavailable."""
+        limit = (now or utc_now()) - timedelta(days=days)
+        with self.transaction(write=True) as session:
+            return sum(delete_rows(session, time.class_, time < limit) for time in times)
+
     def close(self) -> None:
         """Close the connections. A database that is used again opens new ones."""
         self.engine.dispose()
+
+
+def delete_rows(session: Session, table: Any, condition: ColumnElement[bool]) -> int:
+    """Delete the rows of a table, none of which the session holds; returns how many."""
+    done = session.execute(delete(table).where(condition), execution_options={"synchronize_session": False})
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def insert_once(session: Session, row: DeclarativeBase) -> bool:
+    """Insert a row; False where another process was faster, and then nothing has changed."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
 
 
 def database_url(url: str) -> URL:
@@ -81,6 +107,18 @@ def database_url(url: str) -> URL:
     if parsed.database in (None, "", ":memory:"):
         raise ValueError("the feedback database needs a file: sqlite:///FILE, with four slashes for an absolute path")
     return parsed
+
+
+def existing_database(url: str = "") -> str:
+    """The URL of a database that is there already: the one given, or the server's own.
+
+    Raises FileNotFoundError where a SQLite file is missing, which opening it would make, and what `database_url` does.
+    """
+    chosen = url or feedback_database()
+    parsed = database_url(chosen)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        raise FileNotFoundError(f"there is no database at {parsed.database}: has a server run here?")
+    return chosen
 
 
 def open_engine(url: URL) -> Engine:
@@ -133,14 +171,14 @@ def prepare(engine: Engine, schema: Schema = FEEDBACK) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
         if not _is_current(connection, schema):  # nobody else was faster
             schema.tables.create_all(connection)
-            connection.execute(insert(schema.version_row).values(id=1, version=schema.version))
+            connection.execute(insert(schema.versions).values(id=1, version=schema.version))
 
 
 def _is_current(connection: Connection, schema: Schema) -> bool:
     """Whether the tables are there. A later version that changes them migrates older ones here."""
-    if not inspect(connection).has_table(schema.version_row.__tablename__):
+    if not inspect(connection).has_table(schema.versions.name):
         return False
-    version = connection.scalar(select(schema.version_row.__table__.c.version))
+    version = connection.scalar(select(schema.versions.c.version))
     if version is not None and version > schema.version:
         raise FeedbackUnavailable(
             f"the feedback database has tables of version {version}, this program knows version {schema.version}: "

@@ -1,17 +1,17 @@
 """Corrected lines as a training set: the crops that the recogniser saw, with the text that people gave them.
 
-Layout: `lines.tsv` with columns line_id, split, writer, kind, text, sha256, reading, source (tab-separated,
-no quoting), and the gray crops in `lines/<line_id>.png`. `LineSource(name="folder")` reads it.
+Layout: `lines.tsv` (`line_table.py`) with columns line_id, split, writer, kind, text, sha256, reading, source, and the
+gray crops in `lines/<line_id>.png`. `LineSource(name="folder")` reads it.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from PIL import Image
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import ImageError, LineStrip, open_image, to_gray
+from text_recognizer.line_table import TABLE, table_bytes
 from text_recognizer.page import Line, Page
 from text_recognizer.service.feedback.records import Correction, DamagedImage, StoredReading, UnknownReading
 from text_recognizer.service.feedback.store import FeedbackStore
@@ -40,6 +41,32 @@ class ExportReport:
 
 
 @dataclass(frozen=True)
+class CorrectedLine:
+    """A line of a reading with consent that somebody corrected or confirmed.
+
+    identifier: of the line in exports. writer: whoever the handwriting may be of: splits by it keep a hand on one side.
+    page: counted from 0. corrected: when it was, last. untaught: why it teaches nothing, "" where it does.
+    """
+
+    identifier: str
+    reading: str
+    page: int
+    writer: str
+    corrected: datetime
+    untaught: str
+
+
+def corrected_lines(store: FeedbackStore) -> list[CorrectedLine]:
+    """The corrected lines of readings with consent, the oldest reading first; no image is looked at."""
+    return [
+        CorrectedLine(_identifier(reading, made), reading.id, made.page, _writer(reading, made), made.created, why)
+        for reading in _consented(store)
+        for made in _last(reading)
+        for why in [_untaught(made) or ""]
+    ]
+
+
+@dataclass(frozen=True)
 class _Sample:
     """A corrected line: its reading, its last correction and its crop as an encoded image."""
 
@@ -49,12 +76,11 @@ class _Sample:
 
     @property
     def identifier(self) -> str:
-        return f"{self.reading.id}-{self.correction.page:02d}-{self.correction.line:03d}"
+        return _identifier(self.reading, self.correction)
 
     @property
     def writer(self) -> str:
-        """Whoever the handwriting may be of: splits by it keep a hand on one side."""
-        return normalize_text(self.reading.owner or self.correction.who or "") or self.reading.id
+        return _writer(self.reading, self.correction)
 
     def row(self, split: str) -> list[str]:
         digest = hashlib.sha256(self.png).hexdigest()
@@ -64,17 +90,21 @@ class _Sample:
         ]
 
 
-def export_lines(store: FeedbackStore, folder: Path, split: str = "train", replace: bool = False) -> ExportReport:
+def export_lines(
+    store: FeedbackStore, folder: Path, split: str | Mapping[str, str] = "train", replace: bool = False
+) -> ExportReport:
     """Write the corrected and confirmed lines of readings with consent as a training set.
 
+    split: of all lines, or of each by its identifier (`corrected_lines`); lines without one are left out.
     A line of which only a word was corrected last is left out: nobody has said that the rest of it is right.
 
     The folder appears whole or not at all. The same corrections give the same bytes. replace: an export that is there
     gives way to the new one. Raises FileExistsError where the folder is there and is not to be replaced, or is no
     export; ValueError for an unknown split, or where there is no line to export; FeedbackUnavailable.
     """
-    if split not in SPLITS:
-        raise ValueError(f"{split!r} is no split; there are: {', '.join(SPLITS)}")
+    for given in {split} if isinstance(split, str) else set(split.values()):
+        if given not in SPLITS:
+            raise ValueError(f"{given!r} is no split; there are: {', '.join(SPLITS)}")
     folder = folder.resolve()
     _check_folder(folder, replace)
     skipped: Counter[str] = Counter()
@@ -92,39 +122,59 @@ def _check_folder(folder: Path, replace: bool) -> None:
         return
     if not replace:
         raise FileExistsError(f"{folder} is there already: name another folder, or replace it")
-    if folder.is_file() or (any(folder.iterdir()) and not (folder / "lines.tsv").is_file()):
+    if folder.is_file() or (any(folder.iterdir()) and not (folder / TABLE).is_file()):
         raise FileExistsError(f"{folder} holds something that is no export of lines: name another folder")
 
 
-def _write(folder: Path, samples: Iterator[_Sample], split: str) -> Counter[str]:
+def _write(folder: Path, samples: Iterator[_Sample], split: str | Mapping[str, str]) -> Counter[str]:
     """Write the lines; returns how many each writer has."""
     writers: Counter[str] = Counter()
     (folder / "lines").mkdir()
-    with (folder / "lines.tsv").open("w", encoding="utf-8", newline="") as file:
-        # Nothing is quoted: a text in its normal form holds neither tabs nor line breaks.
-        table = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
-        table.writerow(COLUMNS)
-        for sample in samples:
-            (folder / "lines" / f"{sample.identifier}.png").write_bytes(sample.png)
-            table.writerow(sample.row(split))
-            writers[sample.writer] += 1
+    rows = []
+    for sample in samples:
+        chosen = split if isinstance(split, str) else split.get(sample.identifier)
+        if chosen is None:
+            continue
+        (folder / "lines" / f"{sample.identifier}.png").write_bytes(sample.png)
+        rows.append(sample.row(chosen))
+        writers[sample.writer] += 1
+    (folder / TABLE).write_bytes(table_bytes(COLUMNS, rows))
     return writers
 
 
 def _samples(store: FeedbackStore, skipped: Counter[str]) -> Iterator[_Sample]:
+    for reading in _consented(store):
+        yield from _reading_samples(store, reading, skipped)
+
+
+def _consented(store: FeedbackStore) -> Iterator[StoredReading]:
     for identifier in store.consented():
         try:
             reading = store.reading(identifier)
         except UnknownReading:  # deleted since
             continue
         if reading.consent:  # it may have been withdrawn since
-            yield from _reading_samples(store, reading, skipped)
+            yield reading
+
+
+def _last(reading: StoredReading) -> list[Correction]:
+    """The last correction of each line, in the order of pages and lines."""
+    last = {(made.page, made.line): made for made in reading.corrections}
+    return [last[key] for key in sorted(last)]
+
+
+def _identifier(reading: StoredReading, made: Correction) -> str:
+    return f"{reading.id}-{made.page:02d}-{made.line:03d}"
+
+
+def _writer(reading: StoredReading, made: Correction) -> str:
+    return normalize_text(reading.owner or made.who or "") or reading.id
 
 
 def _reading_samples(store: FeedbackStore, reading: StoredReading, skipped: Counter[str]) -> Iterator[_Sample]:
-    last = {(made.page, made.line): made for made in reading.corrections}
+    last = _last(reading)
     for number, stored in enumerate(reading.pages):
-        chosen = [last[key] for key in sorted(last) if key[0] == number]
+        chosen = [made for made in last if made.page == number]
         written = [made for made in chosen if _untaught(made) is None]
         skipped.update(reason for made in chosen if (reason := _untaught(made)))
         if not written:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, text
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
 from text_recognizer.service.feedback import rows
-from text_recognizer.service.feedback.database import Database
+from text_recognizer.service.feedback.database import Database, delete_rows
 from text_recognizer.service.feedback.images import open_images
 from text_recognizer.service.feedback.records import (
     NewCorrection,
@@ -115,7 +115,7 @@ class FeedbackStore:
     def forget(self, person: str) -> int:
         """Delete the readings that a person owns and the corrections that the person made; returns how many of both."""
         with self._transaction(write=True) as session:
-            made = _delete(session, CorrectionRow, CorrectionRow.who == person)
+            made = delete_rows(session, CorrectionRow, CorrectionRow.who == person)
         return made + self._delete_readings(ReadingRow.owner == person)
 
     def purge(self, retention_days: int, now: datetime | None = None) -> int:
@@ -184,7 +184,7 @@ class FeedbackStore:
         chosen = select(ReadingRow.id).where(condition)
         with self._transaction(write=True) as session:
             keys = set(session.scalars(select(PageRow.image_key).where(PageRow.reading.in_(chosen))))
-            count = _delete(session, ReadingRow, condition)  # pages and corrections go with it
+            count = delete_rows(session, ReadingRow, condition)  # pages and corrections go with it
         self._remove_images(key for key in keys if key)
         return count
 
@@ -209,8 +209,3 @@ def _pages(session: Session, reading_id: str) -> Sequence[PageRow]:
 def _corrections(session: Session, reading_id: str) -> Sequence[CorrectionRow]:
     query = select(CorrectionRow).where(CorrectionRow.reading == reading_id).order_by(CorrectionRow.id)
     return session.scalars(query).all()
-
-
-def _delete(session: Session, table: type[ReadingRow] | type[CorrectionRow], condition: ColumnElement[bool]) -> int:
-    result = session.execute(delete(table).where(condition), execution_options={"synchronize_session": False})
-    return result.rowcount  # type: ignore[attr-defined]

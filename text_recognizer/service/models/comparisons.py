@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import BigInteger, Integer, String, delete, select
+from sqlalchemy import String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from text_recognizer.service.feedback.database import Database, Schema
-from text_recognizer.service.feedback.records import utc_now
-from text_recognizer.service.feedback.tables import UtcDateTime
-
-SCHEMA_VERSION = 1  # grows with every change of the tables; a newer one is refused
-
-_Number = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts rows up by itself only as INTEGER
+from text_recognizer.service.feedback.database import Database
+from text_recognizer.service.feedback.schema import Number, Schema, UtcDateTime
 
 
 @dataclass(frozen=True)
@@ -50,21 +45,12 @@ class Base(DeclarativeBase):
     """All tables of comparisons."""
 
 
-class SchemaRow(Base):
-    """The version of the tables: one row."""
-
-    __tablename__ = "comparison_schema"
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    version: Mapped[int]
-
-
 class ComparisonRow(Base):
     """See `Comparison`."""
 
     __tablename__ = "model_comparisons"
 
-    id: Mapped[int] = mapped_column(_Number, primary_key=True)
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
     created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     document: Mapped[str] = mapped_column(String(64))
     present: Mapped[str] = mapped_column(String(200))
@@ -79,7 +65,7 @@ class ComparisonRow(Base):
     candidate_milliseconds: Mapped[float]
 
 
-SCHEMA = Schema(Base.metadata, SchemaRow, SCHEMA_VERSION)
+SCHEMA = Schema.of(Base, "comparison_schema", 1)
 _FIELDS = tuple(Comparison.__dataclass_fields__)
 
 
@@ -102,10 +88,7 @@ class ComparisonStore:
 
     def purge(self, days: int, now: datetime | None = None) -> int:
         """Delete older ones; returns how many."""
-        old = delete(ComparisonRow).where(ComparisonRow.created < (now or utc_now()) - timedelta(days=days))
-        with self._database.transaction(write=True) as session:
-            done = session.execute(old, execution_options={"synchronize_session": False})
-            return done.rowcount  # type: ignore[attr-defined]
+        return self._database.purge([ComparisonRow.created], days, now)
 
     def close(self) -> None:
         """Close the connections."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from text_recognizer.recognition.bundle import find_bundle
-from text_recognizer.recognition.registry import STAGES, current, stamp
+from text_recognizer.recognition.registry import PRODUCTION, STAGES, RegistryError, current, registry_dir, stamp
 from text_recognizer.service import metrics
 from text_recognizer.service.logs import event
 from text_recognizer.service.models.comparisons import ComparisonStore
@@ -37,6 +37,7 @@ class Following:
         self._present = present
         self._candidate: str | None = None
         self._seen: object = None
+        self._was_promoted = False
         self._next_try = 0.0
         self.problems: list[str] = []
         self.look()
@@ -48,7 +49,7 @@ class Following:
 
     def look(self) -> None:
         """Change the models where something else was promoted since the last look, which costs a look at a file."""
-        seen = [stamp(name) for name in sorted(self._names)]
+        seen = self._stamps()
         if seen == self._seen and not (self.problems and time.monotonic() >= self._next_try):
             return
         self._seen, problems = seen, list[str]()
@@ -59,6 +60,13 @@ class Following:
     def close(self) -> None:
         """End the shadow and let go of the candidate."""
         self._leave_candidate()
+
+    def _stamps(self) -> object:
+        """What changes with each promotion; where the registry cannot be looked at, why."""
+        try:
+            return [stamp(name) for name in sorted(self._names)]
+        except OSError as error:
+            return repr(error)
 
     def _attempt(self, part: str, change: Callable[[], bool]) -> list[str]:
         try:
@@ -74,6 +82,7 @@ class Following:
 
     def _change_present(self) -> bool:
         wanted = named_models(self._settings)
+        self._check_registry_stays()
         if wanted == self._present:
             return False
         models = self._reading.load(*wanted)
@@ -87,6 +96,14 @@ class Following:
         self._present = wanted
         event(_log, "model changed", models=models.models_of(), before=before)
         return True
+
+    def _check_registry_stays(self) -> None:
+        """Raises RegistryError where production was there and is not: the registry is away, which is no promotion of
+        the shipped bundles."""
+        is_promoted = PRODUCTION in self._names and stamp(PRODUCTION) is not None
+        if self._was_promoted and not is_promoted:
+            raise RegistryError(f"{registry_dir() / PRODUCTION}.json is gone: put the registry back")
+        self._was_promoted = is_promoted
 
     def _change_candidate(self) -> bool:
         """The candidate is what the setting names, unless that is what reads anyway, or nothing is there."""

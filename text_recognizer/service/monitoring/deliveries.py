@@ -6,29 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Integer, String, UniqueConstraint, delete, select, update
+from sqlalchemy import String, UniqueConstraint, select, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from text_recognizer.service.feedback.database import Database, Schema
-from text_recognizer.service.feedback.records import utc_now
-from text_recognizer.service.feedback.tables import UtcDateTime
+from text_recognizer.service.feedback.database import Database, insert_once
+from text_recognizer.service.feedback.schema import Number, Schema, UtcDateTime
 
 WAITING, SENT, FAILED = "waiting", "sent", "failed"
 LONGEST_WAIT = timedelta(hours=1)  # between two attempts
-_Number = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Base(DeclarativeBase):
     """The tables of deliveries, beside those of monitoring."""
-
-
-class SchemaRow(Base):
-    """The version of the tables: one row."""
-
-    __tablename__ = "alert_schema"
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    version: Mapped[int]
 
 
 class DeliveryRow(Base):
@@ -37,8 +26,8 @@ class DeliveryRow(Base):
     __tablename__ = "alert_deliveries"
     __table_args__ = (UniqueConstraint("check_id", "target"),)
 
-    id: Mapped[int] = mapped_column(_Number, primary_key=True)
-    check_id: Mapped[int] = mapped_column(_Number)
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    check_id: Mapped[int] = mapped_column(Number)
     target: Mapped[str] = mapped_column(String(200))
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(String(10))
@@ -47,7 +36,7 @@ class DeliveryRow(Base):
     error: Mapped[str | None] = mapped_column(String(200))
 
 
-SCHEMA = Schema(Base.metadata, SchemaRow, 1)
+SCHEMA = Schema.of(Base, "alert_schema", 1)
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,7 @@ class DeliveryStore:
             missing = wanted - {(row.check_id, row.target) for row in session.execute(inside)}
             for check, target in sorted(missing):
                 row = DeliveryRow(check_id=check, target=target, changed=now, state=WAITING, attempts=0, next=now)
-                session.add(row)
+                insert_once(session, row)
 
     def due(self, now: datetime) -> list[Delivery]:
         """What is to be tried now, the oldest first. A time far in the future is of a clock that was put back."""
@@ -116,14 +105,9 @@ class DeliveryStore:
                 found.setdefault(row.check_id, []).append(_delivery(row))
         return found
 
-    def purge(self, days: int, now: datetime | None = None) -> None:
-        """Delete what is older."""
-        limit = (now or utc_now()) - timedelta(days=days)
-        with self._transaction(write=True) as session:
-            session.execute(
-                delete(DeliveryRow).where(DeliveryRow.changed < limit),
-                execution_options={"synchronize_session": False},
-            )
+    def purge(self, days: int, now: datetime | None = None) -> int:
+        """Delete what is older; returns how many."""
+        return self._database.purge([DeliveryRow.changed], days, now)
 
     def close(self) -> None:
         """Close the connections."""

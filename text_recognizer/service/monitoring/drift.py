@@ -146,8 +146,10 @@ def _tested(
 ) -> DriftReport:
     found = [_feature(name, reference, column, window) for name, column in columns.items()]
     numbers = [name for name in columns if name in window.numbers]
-    both = [np.column_stack([side[name] for name in numbers]) for side in (reference.sample.numbers, columns)]
-    told = separation(both[0], both[1], reference.sample.blocks, window.blocks)
+    told = None
+    if numbers:
+        both = [np.column_stack([side[name] for name in numbers]) for side in (reference.sample.numbers, columns)]
+        told = separation(both[0], both[1], reference.sample.blocks, window.blocks)
     *raised, last = holm([feature.p_value for feature in found] + [told.p_value if told else 1.0])
     features = tuple(
         replace(feature, p_value=p, drifted=p < limits.level and feature.index >= limits.index)

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from sqlalchemy import select
 
 from text_recognizer.page import Line
 from text_recognizer.service.feedback.database import Database
 from text_recognizer.service.feedback.tables import CorrectionRow, PageRow, ReadingRow
+from text_recognizer.service.labeling.edits import edits
 from text_recognizer.service.labeling.selection import unlabelled
 from text_recognizer.service.monitoring.features import RecordedReading
 
@@ -50,7 +50,9 @@ class ExpectedErrors:
         return asdict(self)
 
 
-def expected_errors(rows: Iterable[RecordedReading], url: str, start: datetime, end: datetime) -> ExpectedErrors:
+def expected_errors(
+    rows: Iterable[RecordedReading], feedback: Database, start: datetime, end: datetime
+) -> ExpectedErrors:
     """Of the recorded readings, and of those from start to end in the feedback database that people corrected.
 
     Raises FeedbackUnavailable.
@@ -59,42 +61,27 @@ def expected_errors(rows: Iterable[RecordedReading], url: str, start: datetime, 
     known = [(count, sure) for count, sure in known if math.isfinite(count * sure) and count > 0]
     characters = sum(count for count, _ in known)
     doubt = sum(count * (1 - sure) for count, sure in known) / characters if known else None
-    lines = _corrected(url, start, end)
+    lines = _corrected(feedback, start, end)
     total = sum(len(text) for _, text in lines)
     found: tuple[float | None, ...] = (None, None, None)
     if total:
-        wrong = sum(edit_distance(line.text, text) for line, text in lines) / total
+        wrong = sum(edits(line.text, text) for line, text in lines) / total
         awaited = sum(unlabelled("", "", line).expected for line, _ in lines) / total
         read = max(1, sum(len(line.text) for line, _ in lines))
         found = (sum(len(line.text) * (1 - line.confidence) for line, _ in lines) / read, awaited, wrong)
     return ExpectedErrors(len(known), round(characters), doubt, len(lines), total, *found)
 
 
-def _corrected(url: str, start: datetime, end: datetime) -> list[tuple[Line, str]]:
+def _corrected(feedback: Database, start: datetime, end: datetime) -> list[tuple[Line, str]]:
     """Lines as they were read, each with the text that a person last gave it."""
     inside = (ReadingRow.created >= start) & (ReadingRow.created <= end)
     made = select(CorrectionRow).join(ReadingRow, ReadingRow.id == CorrectionRow.reading).where(inside)
-    database = Database(url)
-    try:
-        with database.transaction() as session:
-            texts: dict[tuple[str, int, int], str] = {}
-            for row in session.scalars(made.order_by(CorrectionRow.id.desc())):
-                if len(texts) == MOST_LINES:
-                    break
-                texts.setdefault((row.reading, row.page, row.line), row.after)
-            pages = {name: session.get(PageRow, name) for name in {key[:2] for key in texts}}
-            found = [(pages[key[:2]], key[2], text) for key, text in texts.items()]
-            return [(Line.from_dict(row.page["lines"][line]), text) for row, line, text in found if row is not None]
-    finally:
-        database.close()
-
-
-def edit_distance(first: str, second: str) -> int:
-    """Insertions, deletions and substitutions of characters between two texts (Levenshtein)."""
-    other = np.array([ord(character) for character in second], np.int64)
-    places = np.arange(len(second) + 1)
-    row = places
-    for number, character in enumerate(first, start=1):
-        stepped = np.minimum(row[1:] + 1, row[:-1] + (other != ord(character)))
-        row = np.minimum.accumulate(np.concatenate([[number], stepped]) - places) + places
-    return int(row[-1])
+    with feedback.transaction() as session:
+        texts: dict[tuple[str, int, int], str] = {}
+        for row in session.scalars(made.order_by(CorrectionRow.id.desc())):
+            if len(texts) == MOST_LINES:
+                break
+            texts.setdefault((row.reading, row.page, row.line), row.after)
+        pages = {name: session.get(PageRow, name) for name in {key[:2] for key in texts}}
+        found = [(pages[key[:2]], key[2], text) for key, text in texts.items()]
+        return [(Line.from_dict(row.page["lines"][line]), text) for row, line, text in found if row is not None]

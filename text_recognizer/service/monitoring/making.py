@@ -33,18 +33,21 @@ def reference_of_pages(features: Sequence[ReadingFeatures], source: str) -> Refe
     return Reference.of(features, range(len(features)), source)
 
 
-def reference_of_readings(store: FeatureStore, bundle: str, readings: int, last: timedelta | None = None) -> Reference:
-    """The reference of the first readings of pages in a store, or the first of the last so many days, by a bundle.
+def reference_of_readings(
+    store: FeatureStore, bundle: str, readings: int, last: timedelta | None = None, unit: str = "page"
+) -> Reference:
+    """The reference of the first readings in a store, or the first of the last so many days, by a bundle. unit: "page",
+    or "line" for crops of lines.
 
     Raises ValueError for too few, BundleError for a bundle that cannot be used, FeedbackUnavailable.
     """
     now = utc_now()
     identity = load_bundle(bundle, "lines", NORMALIZATION_VERSION).identity
     rows = store.first(readings, now - last if last else None)
-    found, left_out = usable([row for row in rows if row.features.models.get("lines") == identity], "page", now)
+    found, left_out = usable([row for row in rows if row.features.models.get("lines") == identity], unit, now)
     chosen = found.features
     if not chosen:
         why = "".join(f"; left out {count}: {reason}" for reason, count in left_out.items())
-        raise ValueError(f"the store has no readings of pages by {identity} among the first {len(rows)}{why}")
+        raise ValueError(f"the store has no readings of {unit}s by {identity} among the first {len(rows)}{why}")
     days = f"{chosen[0].created:%Y-%m-%d} to {chosen[-1].created:%Y-%m-%d}"
     return Reference.of(chosen, found.blocks, f"readings from {days}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,18 +38,19 @@ def overview(
     start, url = end - timedelta(hours=hours), settings.feedback_database
     rows = features.window(start, end)
     reference, report, problem = _compared(features, settings, hours, end)
-    return {
-        "start": start.isoformat(),
-        "end": end.isoformat(),
-        "recorded": len(rows),
-        "problem": problem,
-        "report": report.to_dict() if report else None,
-        "features": _distributions(rows, reference, report),
-        "expected": expected_errors(rows, url, start, end).to_dict(),
-        "alerts": _alerts(features, url),
-        "traffic": _traffic(rows, url, start, end),
-        "readings": _readings(rows, url, owner),
-    }
+    with closing(Database(url)) as feedback, closing(DeliveryStore(url)) as deliveries:
+        return {
+            "start": start.isoformat(),
+            "end": end.isoformat(),
+            "recorded": len(rows),
+            "problem": problem,
+            "report": report.to_dict() if report else None,
+            "features": _distributions(rows, reference, report),
+            "expected": expected_errors(rows, feedback, start, end).to_dict(),
+            "alerts": _alerts(features, deliveries),
+            "traffic": _traffic(rows, feedback, start, end),
+            "readings": _readings(rows, feedback, owner),
+        }
 
 
 def _compared(
@@ -118,13 +120,9 @@ def _column(sample: Sample | None, name: str) -> NDArray:
     return sample.names[name] if name in sample.names else sample.numbers.get(name, np.array([], np.float64))
 
 
-def _alerts(features: FeatureStore, url: str) -> list[dict[str, Any]]:
+def _alerts(features: FeatureStore, deliveries: DeliveryStore) -> list[dict[str, Any]]:
     checks = features.checks(_ALERTS, alerts_only=True)
-    store = DeliveryStore(url)
-    try:
-        sent = store.of([check.id for check in checks])
-    finally:
-        store.close()
+    sent = deliveries.of([check.id for check in checks])
     return [
         {
             "created": check.created.isoformat(),
@@ -141,7 +139,9 @@ def _alerts(features: FeatureStore, url: str) -> list[dict[str, Any]]:
     ]
 
 
-def _traffic(rows: Sequence[RecordedReading], url: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
+def _traffic(
+    rows: Sequence[RecordedReading], feedback: Database, start: datetime, end: datetime
+) -> list[dict[str, Any]]:
     """Readings, milliseconds and corrections in equal parts of the window, the oldest first."""
     step = (end - start) / _BINS
     parts: list[list[float]] = [[] for _ in range(_BINS)]
@@ -149,13 +149,9 @@ def _traffic(rows: Sequence[RecordedReading], url: str, start: datetime, end: da
         parts[min(_BINS - 1, int((row.features.created - start) / step))].append(row.features.milliseconds)
     corrections = [0] * _BINS
     inside = (CorrectionRow.created >= start) & (CorrectionRow.created <= end)
-    database = Database(url)
-    try:
-        with database.transaction() as session:
-            for made in session.scalars(select(CorrectionRow.created).where(inside)):
-                corrections[min(_BINS - 1, int((made - start) / step))] += 1
-    finally:
-        database.close()
+    with feedback.transaction() as session:
+        for made in session.scalars(select(CorrectionRow.created).where(inside)):
+            corrections[min(_BINS - 1, int((made - start) / step))] += 1
     return [
         {"start": (start + k * step).isoformat(), "readings": len(part), "corrections": corrections[k], **_times(part)}
         for k, part in enumerate(parts)
@@ -168,18 +164,14 @@ def _times(milliseconds: Sequence[float]) -> dict[str, float | None]:
     return {"median": middle, "slow": slow}
 
 
-def _readings(rows: Sequence[RecordedReading], url: str, owner: str | None) -> list[dict[str, Any]]:
+def _readings(rows: Sequence[RecordedReading], feedback: Database, owner: str | None) -> list[dict[str, Any]]:
     """The latest readings, newest first; `id` only of those that were kept with consent, and for this key."""
     latest = list(rows[: -_READINGS - 1 : -1])
     allowed = ReadingRow.id.in_({row.document for row in latest}) & ReadingRow.consent.is_(True)
     if owner is not None:
         allowed &= ReadingRow.owner == owner
-    database = Database(url)
-    try:
-        with database.transaction() as session:
-            kept = set(session.scalars(select(ReadingRow.id).where(allowed))) if latest else set()
-    finally:
-        database.close()
+    with feedback.transaction() as session:
+        kept = set(session.scalars(select(ReadingRow.id).where(allowed))) if latest else set()
     return [
         {
             "created": row.features.created.isoformat(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -15,7 +16,7 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.page import Page
 from text_recognizer.recognition.language_model import CharacterLanguageModel
 from text_recognizer.service import metrics
-from text_recognizer.service.feedback.records import utc_now
+from text_recognizer.service.feedback.records import FeedbackUnavailable, utc_now
 from text_recognizer.service.monitoring.features import (
     NUMBERS,
     ReadingFeatures,
@@ -27,6 +28,7 @@ from text_recognizer.service.monitoring.store import FeatureStore
 
 _WAITING = 2000  # readings that may wait for the database; they are small
 _AT_ONCE = 200  # that are stored in one transaction
+_AGAIN = 5.0  # seconds until a database that did not take them is tried again
 _log = logging.getLogger("text_recognizer.monitoring")
 
 
@@ -69,12 +71,15 @@ def strange_share(language: CharacterLanguageModel | None, classes: Alphabet) ->
 class FeatureRecorder:
     """Counts features for Prometheus and stores them, in a thread of its own. store: None where nothing is kept.
 
-    What cannot be stored, while the database is locked, full or away, is lost, and counted.
+    While the database is locked, full or away, they wait, 2,000 readings at most; what comes beyond them, and what
+    still waits at the end, is lost, and counted.
     """
 
     def __init__(self, store: FeatureStore | None) -> None:
         self._store = store
         self._waiting: queue.Queue[RecordedReading | None] = queue.Queue(_WAITING)
+        self._ended = threading.Event()
+        self._away = False
         self._thread = threading.Thread(target=self._serve, name="features", daemon=True)
         if store is not None:
             self._thread.start()
@@ -88,36 +93,61 @@ class FeatureRecorder:
             return
         try:
             self._waiting.put_nowait(RecordedReading(document, page, features))
+            metrics.FEATURES_WAITING.inc()
         except queue.Full:
             metrics.FEATURES_LOST.labels("queue").inc()
 
     def close(self) -> None:
-        """Store what waits, then end the thread."""
-        if self._store is not None:
-            self._waiting.put(None)
-            self._thread.join()
-            self._store.close()
+        """Store what waits, as far as the database takes it now, then end the thread."""
+        if self._store is None:
+            return
+        self._ended.set()
+        with contextlib.suppress(queue.Full):  # then there is enough to wake it
+            self._waiting.put_nowait(None)
+        self._thread.join()
+        self._store.close()
 
     def _serve(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            rows, ended = [first], False
-            while len(rows) < _AT_ONCE and not self._waiting.empty() and not ended:
-                following = self._waiting.get()
-                ended = following is None
-                if following is not None:
-                    rows.append(following)
-            self._add(rows)
-            if ended:
-                return
+        while not self._ended.is_set() or not self._waiting.empty():
+            rows = self._next()
+            while rows and not self._add(rows):
+                if self._ended.is_set():
+                    while not self._waiting.empty():
+                        rows += self._next()
+                    self._lose(len(rows))
+                    return
+                self._ended.wait(_AGAIN)
 
-    def _add(self, rows: list[RecordedReading]) -> None:
+    def _next(self) -> list[RecordedReading]:
+        """What waits, the oldest first; where nothing does, it is waited for."""
+        found = [self._waiting.get()]
+        while len(found) < _AT_ONCE and not self._waiting.empty():
+            found.append(self._waiting.get())
+        return [row for row in found if row is not None]
+
+    def _add(self, rows: list[RecordedReading]) -> bool:
+        """Store some; False where they are to be tried again."""
         assert self._store is not None
         try:
             self._store.add(rows)
-            metrics.FEATURES_STORED.inc(len(rows))
+        except FeedbackUnavailable as error:
+            if not self._away:  # once, and not every few seconds
+                _log.warning("the features of readings wait for the database: %s", error)
+            self._away = True
+            return False
         except Exception as error:  # the thread must live
-            metrics.FEATURES_LOST.labels("store").inc(len(rows))
-            _log.warning("the features of %d readings are lost: %s", len(rows), error)
+            _log.warning("the features of %d readings cannot be stored: %s", len(rows), error)
+            self._lose(len(rows))
+            return True
+        self._away = False
+        metrics.FEATURES_STORED.inc(len(rows))
+        metrics.FEATURES_WAITING.dec(len(rows))
+        return True
+
+    def _lose(self, count: int) -> None:
+        metrics.FEATURES_LOST.labels("store").inc(count)
+        metrics.FEATURES_WAITING.dec(count)
+        _log.warning("the features of %d readings are lost", count)
 
 
 def _count(features: ReadingFeatures) -> None:

@@ -16,7 +16,7 @@ from text_recognizer.folders import write_file
 from text_recognizer.recognition.bundle import find_bundle
 from text_recognizer.service.feedback.locations import home_dir
 from text_recognizer.service.monitoring.features import FEATURES_VERSION, NUMBERS, ReadingFeatures
-from text_recognizer.service.monitoring.samples import Sample
+from text_recognizer.service.monitoring.samples import DIGITS, Sample
 
 REFERENCE_FILE = "reference.json"
 FORMAT_VERSION = 1
@@ -143,4 +143,4 @@ def check_version(reference: Reference) -> None:
 
 
 def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None
+    return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from text_recognizer.service.monitoring.features import (
     RecordedReading,
 )
 
+DIGITS = 4  # of numbers that are compared, as many as a reference keeps: with more, equal values would differ from it
 _CLOCKS_DIFFER = timedelta(minutes=5)  # of several machines, which is no jump
 
 
@@ -38,9 +40,7 @@ class Sample:
     @classmethod
     def of(cls, features: Sequence[ReadingFeatures], blocks: Sequence[Hashable]) -> Sample:
         """The columns of readings, each with its block."""
-        numbers = {name: np.array([getattr(f, name) for f in features], np.float64) for name in NUMBERS}
-        for column in numbers.values():
-            column[~np.isfinite(column)] = np.nan
+        numbers = {name: np.array([_rounded(getattr(f, name)) for f in features], np.float64) for name in NUMBERS}
         names = {name: np.array([getattr(f, name) for f in features], np.str_) for name in NAMES}
         return cls(numbers, names, list(blocks), [f.models for f in features])
 
@@ -86,6 +86,10 @@ def usable(
         left_out["further pages of a document"] += len(pages) - 1
     chosen.sort(key=lambda features: features.created)
     return Usable(chosen, [int(f.created.timestamp() // 3600) for f in chosen]), +left_out
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else math.nan
 
 
 def _why_not(features: ReadingFeatures, unit: str, now: datetime, version: int) -> str:

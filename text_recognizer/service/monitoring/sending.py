@@ -125,8 +125,11 @@ class AlertSender:
 
     def send_now(self) -> dict[str, str | None]:
         """Send what is due, in this thread, and end; returns receiver -> why it did not take it, None where it did."""
+        found: dict[str, str | None] = {}
         try:
-            return {delivery.target: error for delivery, error in self.send_due()}
+            for delivery, error in self.send_due():
+                found[delivery.target] = found.get(delivery.target) or error  # of several alerts, one may have failed
+            return found
         finally:
             self.close()
 

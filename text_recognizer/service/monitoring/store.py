@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, func, insert, select, update
 
-from text_recognizer.service.feedback.database import Database
-from text_recognizer.service.feedback.records import utc_now
+from text_recognizer.service.feedback.database import Database, insert_once
 from text_recognizer.service.monitoring.alerts import Alert, AlertState
 from text_recognizer.service.monitoring.drift import DriftReport
 from text_recognizer.service.monitoring.features import ReadingFeatures, RecordedReading
@@ -18,7 +16,6 @@ from text_recognizer.service.monitoring.tables import SCHEMA, CheckRow, Features
 
 MOST_ROWS = 10_000  # of a window that are looked at; of more, an even share
 _MOST_TEXT = 2000  # characters of an alert
-_UNSEEN = {"synchronize_session": False}  # no row is held here
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,13 @@ class FeatureStore:
             count = session.scalar(select(func.count(FeaturesRow.id)).where(inside)) or 0
             every = -(-count // MOST_ROWS)
             query = _rows().where(inside & (FeaturesRow.id % every == 0)) if every > 1 else _rows().where(inside)
+            return [_reading(row) for row in session.scalars(query)]
+
+    def of(self, documents: Collection[str], start: datetime, end: datetime) -> list[RecordedReading]:
+        """The pages of some documents, recorded from start to end, oldest first."""
+        inside = (FeaturesRow.created >= start) & (FeaturesRow.created <= end)
+        query = _rows().where(inside, FeaturesRow.document.in_(documents))
+        with self._transaction() as session:
             return [_reading(row) for row in session.scalars(query)]
 
     def first(self, readings: int, since: datetime | None = None) -> list[RecordedReading]:
@@ -105,30 +109,15 @@ class FeatureStore:
             if session.get(TurnRow, name) is not None:
                 done = session.execute(update(TurnRow).where((TurnRow.name == name) & free).values(taken=now))
                 return done.rowcount == 1  # type: ignore[attr-defined]
-            try:
-                with session.begin_nested():
-                    session.execute(insert(TurnRow).values(name=name, taken=now))
-            except IntegrityError:  # another was faster
-                return False
-            return True
+            return insert_once(session, TurnRow(name=name, taken=now))
 
     def purge(self, days: int, now: datetime | None = None) -> int:
         """Delete features and checks that are older; returns how many."""
-        limit = (now or utc_now()) - timedelta(days=days)
-        with self._transaction(write=True) as session:
-            gone = [
-                session.execute(delete(table).where(_older(table, limit)), execution_options=_UNSEEN)
-                for table in (FeaturesRow, CheckRow)
-            ]
-            return sum(done.rowcount for done in gone)  # type: ignore[attr-defined]
+        return self._database.purge([FeaturesRow.created, CheckRow.created], days, now)
 
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
-
-
-def _older(table: type[FeaturesRow] | type[CheckRow], limit: datetime) -> ColumnElement[bool]:
-    return table.created < limit
 
 
 def _rows() -> Select[FeaturesRow]:

@@ -5,28 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Integer, String
+from sqlalchemy import JSON, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from text_recognizer.service.feedback.database import Schema
-from text_recognizer.service.feedback.tables import UtcDateTime
-
-SCHEMA_VERSION = 1  # grows with every change of the tables; a newer one is refused
-
-_Number = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts rows up by itself only as INTEGER
+from text_recognizer.service.feedback.schema import Number, Schema, UtcDateTime
 
 
 class Base(DeclarativeBase):
     """All tables of monitoring."""
-
-
-class SchemaRow(Base):
-    """The version of the tables: one row."""
-
-    __tablename__ = "monitoring_schema"
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    version: Mapped[int]
 
 
 class FeaturesRow(Base):
@@ -34,7 +20,7 @@ class FeaturesRow(Base):
 
     __tablename__ = "reading_features"
 
-    id: Mapped[int] = mapped_column(_Number, primary_key=True)
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
     created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     document: Mapped[str] = mapped_column(String(64))
     page: Mapped[int]
@@ -50,7 +36,7 @@ class CheckRow(Base):
 
     __tablename__ = "drift_checks"
 
-    id: Mapped[int] = mapped_column(_Number, primary_key=True)
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
     created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     drift: Mapped[bool | None]
     report: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -68,4 +54,4 @@ class TurnRow(Base):
     taken: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-SCHEMA = Schema(Base.metadata, SchemaRow, SCHEMA_VERSION)
+SCHEMA = Schema.of(Base, "monitoring_schema", 1)
