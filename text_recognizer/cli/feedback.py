@@ -35,7 +35,7 @@ def export(
     images: Images = "",
 ) -> None:
     """Write the corrected and confirmed lines of readings with consent as a training set."""
-    with _store(database, images) as store:
+    with _opened(database, images) as store:
         from text_recognizer.service.feedback.export import export_lines
 
         report = export_lines(store, output, split, replace)
@@ -47,7 +47,7 @@ def export(
 @app.command()
 def statistics(database: Database = "", images: Images = "") -> None:
     """Say how much is stored."""
-    with _store(database, images) as store:
+    with _opened(database, images) as store:
         from dataclasses import asdict
 
         for name, count in asdict(store.statistics()).items():
@@ -61,7 +61,7 @@ def delete(
     images: Images = "",
 ) -> None:
     """Delete a reading with its corrections and images."""
-    with _store(database, images) as store:
+    with _opened(database, images) as store:
         found = store.delete_reading(reading)
     if not found:
         complain(f"no reading is stored as {reading!r}")
@@ -75,9 +75,14 @@ def forget(
     database: Database = "",
     images: Images = "",
 ) -> None:
-    """Delete the readings that a person owns and the corrections that the person made."""
-    with _store(database, images) as store:
-        count = store.forget(person)
+    """Delete the readings that a person owns, and the corrections and reviews that the person made."""
+    with _opened(database, images) as store:
+        from text_recognizer.service.feedback.locations import feedback_database
+        from text_recognizer.service.review.store import ReviewStore
+
+        reviews = ReviewStore(database or feedback_database())
+        count = store.forget(person) + reviews.forget(person)
+        reviews.close()
     typer.echo(f"deleted {count} readings and corrections of {person}")
 
 
@@ -88,20 +93,26 @@ def purge(
     images: Images = "",
 ) -> None:
     """Delete older readings without consent, and images that nothing refers to."""
-    with _store(database, images) as store:
+    with _opened(database, images) as store:
         count = store.purge(days)
     typer.echo(f"deleted {count} readings")
 
 
 @contextmanager
-def _store(database: str, images: str) -> Iterator[FeedbackStore]:
-    """The store that the options name; its errors are explained."""
-    with explained("serve"):
-        from text_recognizer.service.feedback import FeedbackStore
-        from text_recognizer.service.feedback.locations import feedback_database, feedback_images
+def opened_store(database: str, images: str) -> Iterator[FeedbackStore]:
+    """The store that the options name."""
+    from text_recognizer.service.feedback import FeedbackStore
+    from text_recognizer.service.feedback.locations import feedback_database, feedback_images
 
-        store = FeedbackStore(database or feedback_database(), images or feedback_images())
-        try:
-            yield store
-        finally:
-            store.close()
+    store = FeedbackStore(database or feedback_database(), images or feedback_images())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _opened(database: str, images: str) -> Iterator[FeedbackStore]:
+    """The same; its errors are explained."""
+    with explained("serve"), opened_store(database, images) as store:
+        yield store

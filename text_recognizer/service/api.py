@@ -131,6 +131,7 @@ async def settings(server: Server) -> dict[str, Any]:
         "max_request_bytes": chosen.max_request_bytes,
         "max_pages": chosen.max_pages,
         "feedback": server.store is not None,
+        "monitoring": server.features is not None,
         "retention_days": chosen.retention_days,
         "key_needed": bool(server.keys),
     }

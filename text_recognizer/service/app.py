@@ -8,22 +8,23 @@ import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from starlette.concurrency import run_in_threadpool
 
-from text_recognizer import __version__
-from text_recognizer.service import api, metrics, problems
+from text_recognizer.service import api, metrics
+from text_recognizer.service.descriptions import REFUSALS
+from text_recognizer.service.labeling.queue import api as queue_api
 from text_recognizer.service.logs import event
-from text_recognizer.service.middleware import Limits, Watch
 from text_recognizer.service.monitoring import page_api
 from text_recognizer.service.monitoring.checking import check_in_turn
 from text_recognizer.service.monitoring.sending import AlertSender
+from text_recognizer.service.review.access import review_of
 from text_recognizer.service.settings import Settings
+from text_recognizer.service.site import add_pages, guard, new_site
 from text_recognizer.service.state import State
-from text_recognizer.service.static import WEB, WebFiles, WebMount, WebPage, samples_dir
 
 _log = logging.getLogger("text_recognizer.service")
 _PURGE_SECONDS = 3600.0
+_REVIEW_SECONDS = 10.0
 _FIRST_CHECK_SECONDS = 60.0  # soon, for servers that never run for long; whether it is time, the database knows
 
 
@@ -38,8 +39,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         alerts = AlertSender.of(chosen)
         if alerts is not None:
             alerts.start()
+        app.state.queue = review_of
         event(_log, "ready", models=server.reading.models)
-        works = _purge_now_and_then(server, alerts), _watch_for_drift(server), _follow_promotions(server)
+        works = [_purge_now_and_then(server, alerts), _watch_for_drift(server)]
+        works += [_follow_promotions(server), _prepare_reviews(server)]
         tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
@@ -50,41 +53,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 await run_in_threadpool(alerts.close)
             await run_in_threadpool(server.stop)
 
-    app = FastAPI(
-        title="Text Recognizer",
-        version=__version__,
+    app = new_site(
+        "Text Recognizer",
         summary="Reads pages of handwriting.",
         license_info={"name": "Apache-2.0"},
         lifespan=lifespan,
-        docs_url=None,  # its pages come from a content network; ours work offline
-        redoc_url=None,
-        openapi_url="/openapi.json",
     )
-    problems.install(app)
     app.include_router(api.router)
     app.include_router(page_api.router)
+    app.include_router(queue_api.router, responses=REFUSALS)
     app.include_router(api.health)
     if chosen.web:
-        if samples := samples_dir():
-            app.mount("/samples", WebFiles(directory=samples), name="samples")
-        app.router.routes.append(WebPage("/monitor", "monitor.html"))
-        app.router.routes.append(WebMount("/", WebFiles(directory=WEB, html=True), name="web"))
-    app.add_middleware(
-        Limits,
-        max_bytes=chosen.max_request_bytes,
-        seconds=chosen.request_seconds,
-        origins=chosen.cors_origins,
-        hosts=chosen.allowed_hosts,
-    )
-    if chosen.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=chosen.cors_origins,
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "X-Reading-ID", "Retry-After"],
-        )
-    app.add_middleware(Watch, cors=bool(chosen.cors_origins))
+        add_pages(app, {"/": "index.html", "/monitor": "monitor.html", "/review": "label.html"})
+    guard(app, chosen)
     return app
 
 
@@ -127,3 +108,16 @@ async def _watch_for_drift(server: State) -> None:
         except Exception as error:  # whatever it was, the next check must come
             metrics.DRIFT_CHECKS.labels("failed").inc()
             _log.warning("the check for drift failed: %s", error)
+
+
+async def _prepare_reviews(server: State) -> None:
+    """Take kept readings into the review queue, and count what waits in it."""
+    while server.reviews is not None:
+        more = False
+        try:
+            more = await run_in_threadpool(server.reviews.prepare)
+            found = await run_in_threadpool(server.reviews.progress, None)
+            metrics.REVIEW_LINES.set(found.waiting)
+        except Exception as error:  # whatever it was, the next attempt must come
+            _log.warning("the review queue cannot be prepared: %s", error)
+        await asyncio.sleep(0 if more else _REVIEW_SECONDS)

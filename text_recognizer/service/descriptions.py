@@ -30,9 +30,9 @@ EVENTS: Responses = {
     200: {"description": "Events, one a line, as they happen", "content": {"application/x-ndjson": {}}}
 }
 WRITTEN: Responses = {200: {"description": "The pages in the format", "content": {"application/json": {}} | _FILES}}
-IMAGE: Responses = {
-    200: {"description": "The image", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
-}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+IMAGE: Responses = {200: {"description": "The image", "content": {"image/jpeg": _BINARY}}}
+PICTURE: Responses = {200: {"description": "The image", "content": {"image/png": _BINARY}}}
 READY: Responses = {503: {"description": "Not ready: the feedback store cannot be used", "content": _PROBLEM}}
 
 

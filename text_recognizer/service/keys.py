@@ -45,6 +45,11 @@ class ApiKeys:
     def __bool__(self) -> bool:
         return bool(self._names)
 
+    @property
+    def names(self) -> set[str]:
+        """Of all keys."""
+        return set(self._names.values())
+
     def name_of(self, key: str) -> str | None:
         """Whose key it is; None where nobody's."""
         found = _hash(key)

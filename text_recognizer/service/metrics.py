@@ -31,6 +31,12 @@ CORRECTIONS = Counter("text_recognizer_corrections", "Corrected or confirmed lin
 MODEL = Gauge(
     "text_recognizer_model_info", "The models in use", ["detector", "lines", "language"], multiprocess_mode="liveall"
 )
+MODEL_EXPORTED = Gauge(
+    "text_recognizer_model_exported_timestamp_seconds",
+    "When the models in use were exported; no number where their bundles do not say",
+    ["part"],
+    multiprocess_mode="livemin",
+)
 _SHARES = tuple(k / 20 for k in range(1, 20)) + (1.0,)
 MODEL_CHANGES = Counter("text_recognizer_model_changes", "Changes to what was promoted", ["part", "outcome"])
 MODEL_FAILED = Gauge(
@@ -60,7 +66,11 @@ FEATURES_SECONDS = Histogram(
 )
 FEATURES_STORED = Counter("text_recognizer_features_stored", "Pages whose features were stored")
 FEATURES_LOST = Counter("text_recognizer_features_lost", "Pages whose features were lost", ["reason"])
+FEATURES_WAITING = Gauge(
+    "text_recognizer_features_waiting", "Pages whose features wait for the database", multiprocess_mode="livesum"
+)
 ALERTS = Counter("text_recognizer_alerts", "Attempts to send an alert to a receiver", ["state"])
+REVIEW_LINES = Gauge("text_recognizer_review_lines", "Lines that wait to be reviewed", multiprocess_mode="mostrecent")
 DRIFT_CHECKS = Counter("text_recognizer_drift_checks", "Checks for drift", ["verdict"])
 DRIFT = Gauge("text_recognizer_drift", "1 where the last verdict was drift", multiprocess_mode="mostrecent")
 DRIFT_READINGS = Gauge(
@@ -69,6 +79,21 @@ DRIFT_READINGS = Gauge(
 DRIFT_INDEX = Gauge(
     "text_recognizer_drift_index", "Population stability index", ["feature"], multiprocess_mode="mostrecent"
 )
+
+# Prometheus takes a counter that it first sees at 1 for one that has not grown: what rules ask about begins at 0.
+for _part in ("model", "candidate"):
+    for _outcome in ("done", "failed"):
+        MODEL_CHANGES.labels(_part, _outcome)
+for _counter, _values in {
+    REFUSED: ["503"],
+    SHADOW_PAGES: ["compared", "dropped", "failed"],
+    CANARY_PAGES: ["present", "candidate", "failed"],
+    FEATURES_LOST: ["failed", "queue", "store"],
+    ALERTS: ["sent", "retried", "failed"],
+    DRIFT_CHECKS: ["none", "no drift", "drift", "failed"],
+}.items():
+    for _value in _values:
+        _counter.labels(_value)
 
 
 def exposition() -> tuple[bytes, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from text_recognizer.alphabet import Alphabet
 from text_recognizer.page import Page
 from text_recognizer.recognition.bundle import Bundle, available_cores
 from text_recognizer.recognition.detector import OWN_DETECTOR
@@ -111,6 +112,11 @@ class ReadingService:
     def models(self) -> dict[str, str]:
         """Identities of the models in use."""
         return self._present.models_of()
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The characters that the line recogniser in use knows."""
+        return self._present.line_reader.alphabet
 
     @property
     def bundles(self) -> list[Bundle]:
@@ -254,3 +260,5 @@ class ReadingService:
 
 def _announce(models: LoadedModels, present: int) -> None:
     metrics.MODEL.labels(**({"language": "none"} | models.models_of())).set(present)
+    for bundle in models.bundles if present else ():
+        metrics.MODEL_EXPORTED.labels(bundle.task).set(bundle.exported)

@@ -95,25 +95,30 @@ def run(settings: Settings) -> None:
     Settings that do not come from the environment must have been put there: worker processes read it.
     """
     _few_arenas()
+    with _shared_metrics(settings.workers):
+        workers = settings.workers if settings.workers > 1 else None
+        serve("text_recognizer.service.server:create_app", settings, factory=True, workers=workers)
+
+
+def serve(app: Any, settings: Settings, **more: Any) -> None:
+    """Serve an application, as uvicorn takes it, until SIGTERM or Ctrl-C. more: of uvicorn's options."""
     logs.configure(settings.log_format)
     # uvicorn stops in good order and then raises the signal once more, for whoever had it before: an end without error.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with _shared_metrics(settings.workers):
-        uvicorn.run(
-            "text_recognizer.service.server:create_app",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers if settings.workers > 1 else None,
-            http=ImpatientProtocol,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=settings.drain_seconds,
-            h11_max_incomplete_event_size=_HEADER_BYTES,
-        )
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=ImpatientProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        **more,
+    )
 
 
 def check(settings: Settings) -> None:
@@ -133,7 +138,10 @@ def check(settings: Settings) -> None:
         with _named("CANDIDATE"):
             verify(load_bundle(settings.candidate, "lines", NORMALIZATION_VERSION))
     with _named("API_KEYS", "API_KEYS_FILE"):
-        ApiKeys(settings.api_keys, settings.api_keys_file)
+        keys = ApiKeys(settings.api_keys, settings.api_keys_file)
+    with _named("REVIEWERS"):
+        if unknown := set(settings.reviewers) - keys.names:
+            raise ValueError(f"there is no API key of the name {min(unknown)!r}")
     if settings.feedback:
         with _named("FEEDBACK_DATABASE", "FEEDBACK_IMAGES"):
             FeedbackStore(settings.feedback_database, settings.feedback_images).close()

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     image_url_seconds: float = Field(10.0, gt=0, description="Time for fetching an `image_url`")
     api_keys: _Names = Field([], description="Keys as name:SHA-256, comma-separated; none: everyone may ask")
     api_keys_file: Path | None = Field(None, description="A file with a key as name:SHA-256 a line")
+    reviewers: _Names = Field(
+        [], description="Names of keys that may review all readings with consent, comma-separated; others their own"
+    )
     cors_origins: _Names = Field([], description="Other sites whose pages may call the API, comma-separated; * for all")
     allowed_hosts: _Names = Field(
         [],
@@ -81,7 +84,7 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, description="Address of this server as people reach it, for links in alerts")
     log_format: Literal["json", "text"] = Field("text", description="Of the log on stderr")
 
-    @field_validator("api_keys", "cors_origins", "allowed_hosts", mode="before")
+    @field_validator("api_keys", "reviewers", "cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

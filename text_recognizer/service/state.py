@@ -13,13 +13,15 @@ from text_recognizer.service.models.following import Following, named_models
 from text_recognizer.service.monitoring.recorder import FeatureRecorder
 from text_recognizer.service.monitoring.store import FeatureStore
 from text_recognizer.service.reading import ReadingService
+from text_recognizer.service.review.source import DecodedPages
+from text_recognizer.service.review.store import ReviewStore
 from text_recognizer.service.settings import Settings
 
 
 @dataclass
 class State:
-    """The settings, the keys, the readers, what keeps their models up to date, and the stores of feedback, of features
-    and of comparisons (None where nothing is kept)."""
+    """The settings, the keys, the readers, what keeps their models up to date, and the stores of feedback, of features,
+    of comparisons and of reviews (None where nothing is kept), with the pages that reviewers looked at last."""
 
     settings: Settings
     keys: ApiKeys
@@ -30,6 +32,8 @@ class State:
     recorder: FeatureRecorder
     comparisons: ComparisonStore | None
     following: Following
+    reviews: ReviewStore | None
+    decoded: DecodedPages
 
     @classmethod
     def start(cls, settings: Settings) -> State:
@@ -40,6 +44,7 @@ class State:
         watched = settings.feedback and settings.monitoring
         features = FeatureStore(settings.feedback_database) if watched else None
         recorder = FeatureRecorder(FeatureStore(settings.feedback_database) if watched else None)
+        reviews = ReviewStore(settings.feedback_database, features, settings) if settings.feedback else None
         comparisons = ComparisonStore(settings.feedback_database) if watched and settings.candidate else None
         present = named_models(settings)
         reading = ReadingService(
@@ -56,13 +61,16 @@ class State:
         )
         following = Following(settings, reading, present, comparisons)
         documents = DocumentReader(settings, reading, store, recorder)
-        return cls(settings, keys, reading, documents, store, features, recorder, comparisons, following)
+        decoded = DecodedPages()
+        return cls(
+            settings, keys, reading, documents, store, features, recorder, comparisons, following, reviews, decoded
+        )
 
     def stop(self) -> None:
         """Finish what is in hand and let go of everything."""
         self.following.close()
         self.reading.close()
         self.recorder.close()
-        for store in (self.store, self.features, self.comparisons):
+        for store in (self.store, self.features, self.comparisons, self.reviews):
             if store is not None:
                 store.close()

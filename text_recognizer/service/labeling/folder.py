@@ -113,6 +113,15 @@ class LabelingFolder:
                 self._pixels.popitem(last=False)
         return pixels
 
+    def name(self, page: str) -> str:
+        """What people call a page: its own name."""
+        return page
+
+    def size(self, page: str) -> tuple[int, int]:
+        """Height and width of a page in pixels. Raises as `pixels` does."""
+        height, width = self.pixels(page).shape[:2]
+        return height, width
+
     def image(self, page: str) -> NDArray[np.uint8]:
         """The page as uint8 (H, W, 3) RGB. Raises as `pixels` does."""
         pixels = self.pixels(page)
@@ -219,7 +228,8 @@ def _check_work(work: Path) -> None:
     if not work.exists():
         return
     ours = ("labels.jsonl", "readings")
-    if work.is_file() or (any(work.iterdir()) and not any((work / name).exists() for name in ours)):
+    there = [] if work.is_file() else [path.name for path in work.iterdir() if not path.name.startswith(".")]
+    if work.is_file() or (there and not set(there) & set(ours)):
         raise ValueError(f"{work} holds something that is no labels: rename it, labels are to be kept there")
 
 

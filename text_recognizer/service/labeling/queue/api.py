@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,11 +14,13 @@ from fastapi.responses import Response
 from text_recognizer import __version__
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import ImageError
+from text_recognizer.service.descriptions import IMAGE, PICTURE
+from text_recognizer.service.feedback import FeedbackUnavailable
 from text_recognizer.service.labeling.cutting import straight_baseline
 from text_recognizer.service.labeling.labels import Label
 from text_recognizer.service.labeling.pages import UnknownPage
-from text_recognizer.service.labeling.queue.queue import LabelQueue
-from text_recognizer.service.labeling.queue.reading import PageReader
+from text_recognizer.service.labeling.queue.queue import ORDERS, Queue
+from text_recognizer.service.labeling.queue.reading import PageReader, PageState
 from text_recognizer.service.labeling.queue.schemas import (
     Annotator,
     LabelsRequest,
@@ -27,13 +29,12 @@ from text_recognizer.service.labeling.queue.schemas import (
     OutlineRequest,
     ReleaseRequest,
 )
+from text_recognizer.service.labeling.queue.source import Pictures
 from text_recognizer.service.labeling.queue.views import (
-    Pictures,
     agreement_view,
     page_view,
     progress_view,
     reading_view,
-    recent,
     task_view,
 )
 from text_recognizer.service.problems import Problem
@@ -43,18 +44,33 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass
 class QueueState:
-    """What the application holds. annotator: the name that is offered to whoever comes without one."""
+    """What a request is answered from.
 
-    queue: LabelQueue
-    reader: PageReader
+    reader: None where the model has read all pages; lines can then neither be drawn nor read again. alphabet: None
+    where nobody can say which characters the recogniser knows. annotator: the name that is offered to whoever comes
+    without one; known: it is the name of whoever asks, whatever they say. kind: of the queue, "label" or "review".
+    longest: characters of a text. orders: of `ORDERS`.
+    """
+
+    queue: Queue
+    reader: PageReader | None
     pictures: Pictures
     alphabet: Alphabet | None
     annotator: str = ""
+    known: bool = False
+    kind: str = "label"
+    longest: int = 2000
+    orders: tuple[str, ...] = ORDERS
+
+    def who(self, said: str) -> str:
+        """The annotator of a request that names one."""
+        return self.annotator if self.known else said.strip()
 
 
 def _state(request: Request) -> QueueState:
-    state: QueueState = request.app.state.queue
-    return state
+    find: Callable[[Request], QueueState] = request.app.state.queue
+    with _explained():
+        return find(request)
 
 
 State = Annotated[QueueState, Depends(_state)]
@@ -69,8 +85,13 @@ def settings(state: State) -> dict[str, Any]:
         "version": __version__,
         "queue": state.queue.source.identity,
         "title": state.queue.source.title,
+        "kind": state.kind,
         "annotator": state.annotator,
+        "known": state.known,
         "overlap": state.queue.overlap,
+        "orders": state.orders,
+        "outlines": state.reader is not None,
+        "longest": state.longest,
         "alphabet": "".join(state.alphabet.characters) if state.alphabet else None,
     }
 
@@ -78,32 +99,40 @@ def settings(state: State) -> dict[str, Any]:
 @router.post("/next")
 def next_line(state: State, body: NextRequest) -> dict[str, Any]:
     """The next line for an annotator; where there is none, `line` is null, and the rest says why."""
+    who = state.who(body.annotator)
     with _explained():
-        if body.page is not None and state.reader.state(body.page).state == "waiting":
+        if body.page is not None and state.reader and state.reader.state(body.page).state == "waiting":
             state.reader.ask(body.page)
-        found = _next(state, body)
+        found = _next(state, body, who)
         progress = state.queue.progress()
         return {
             "line": found,
-            "progress": progress_view(progress, body.annotator),
-            "reading": reading_view(state.queue.source, state.reader),
-            "page": None if body.page is None else vars(state.reader.state(body.page)),
-            "others": found is None and state.queue.others(body.annotator, body.page),
+            "progress": progress_view(progress, who),
+            "reading": reading_view(state.reader),
+            "page": None if body.page is None else _page_state(state, body.page),
+            "others": found is None and state.queue.others(who, body.page),
         }
 
 
-def _next(state: QueueState, body: NextRequest) -> dict[str, Any] | None:
+def _page_state(state: QueueState, page: str) -> dict[str, Any]:
+    """How far the model is with a page."""
+    return vars(state.reader.state(page) if state.reader else PageState("read"))
+
+
+def _next(state: QueueState, body: NextRequest, who: str) -> dict[str, Any] | None:
     """The next line whose page can be shown."""
     passed = set(body.passed)
     for _ in range(1000):
-        task = state.queue.next(body.annotator, body.order, body.page, passed)
+        task = state.queue.next(who, body.order, body.page, passed)
         if task is None:
             return None
         try:
-            return task_view(state.queue.source, task, body.annotator)
+            return task_view(state.queue.source, task, who)
         except (ImageError, UnknownPage):  # the image was deleted or damaged meanwhile
-            state.queue.release(body.annotator, task.page, task.line.id)
-            passed |= {(task.page, line.id) for line in state.queue.source.lines(task.page)}
+            state.queue.release(who, task.page, task.line.id)
+            passed.add((task.page, task.line.id))
+            with contextlib.suppress(UnknownPage):
+                passed |= {(task.page, line.id) for line in state.queue.source.lines(task.page)}
     return None
 
 
@@ -111,10 +140,10 @@ def _next(state: QueueState, body: NextRequest) -> dict[str, Any] | None:
 def line(state: State, page: Name, line: Name, annotator: Annotator) -> dict[str, Any]:
     """A certain line, whatever was said of it."""
     with _explained():
-        found = state.queue.task(annotator, page, line)
+        found = state.queue.task(state.who(annotator), page, line)
         if found is None:
             raise Problem(404, f"there is no line {line!r} on {page}")
-        return task_view(state.queue.source, found, annotator)
+        return task_view(state.queue.source, found, state.who(annotator))
 
 
 @router.get("/lines")
@@ -127,29 +156,33 @@ def lines(state: State, page: Name) -> dict[str, Any]:
 @router.post("/labels")
 def labels(state: State, body: LabelsRequest) -> dict[str, Any]:
     """Keep labels. Once this is answered, they are safe on disk."""
+    who = state.who(body.annotator)
     with _explained():
-        given = [_whole(one).to_label(body.annotator) for one in body.labels]
+        given = [_whole(one).to_label(who) for one in body.labels]
         state.queue.source.add(given)
         for label in given:
-            state.queue.release(body.annotator, label.page, label.line)
+            state.queue.release(who, label.page, label.line)
         return {"kept": len(given), "unknown": _unknown(state, given)}
 
 
 @router.post("/release", status_code=204)
 def release(state: State, body: ReleaseRequest) -> None:
     """Leave a line to others: the page is closed."""
-    state.queue.release(body.annotator, body.page, body.line)
+    with _explained():
+        state.queue.release(state.who(body.annotator), body.page, body.line)
 
 
 @router.post("/read")
 def read_line(state: State, body: OutlineRequest) -> dict[str, Any]:
     """What the model reads inside of an outline."""
+    if state.reader is None:
+        raise Problem(403, "lines are not read again here: they were read long ago")
     with _explained():
         read = state.reader.read_line(body.page, tuple(body.polygon), tuple(body.baseline))
         return {"text": read.text, "confidence": round(read.confidence, 4)}
 
 
-@router.post("/picture", response_class=Response)
+@router.post("/picture", response_class=Response, responses=PICTURE)
 def line_picture(state: State, body: OutlineRequest) -> Response:
     """What an outline encloses, as the recogniser sees it but in colour: a PNG."""
     with _explained():
@@ -157,23 +190,23 @@ def line_picture(state: State, body: OutlineRequest) -> Response:
         return Response(picture, media_type="image/png")
 
 
-@router.get("/page", response_class=Response)
+@router.get("/page", response_class=Response, responses=IMAGE)
 def page_picture(state: State, page: Name) -> Response:
-    """A page as JPEG."""
+    """A page as a picture."""
     with _explained():
         return Response(state.pictures.page(page), media_type="image/jpeg", headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/pages")
 def pages(state: State) -> dict[str, Any]:
-    """The pages, how far the model is with each, and how many of its lines are done."""
+    """Pages to choose from, how far the model is with each, and how many of its lines are done."""
     with _explained():
-        return {"pages": [_page_row(state, page) for page in state.queue.source.pages()]}
+        return {"pages": [_page_row(state, *row) for row in state.queue.pages()]}
 
 
-def _page_row(state: QueueState, page: str) -> dict[str, Any]:
-    progress = state.queue.progress(page)
-    return {"page": page, **vars(state.reader.state(page)), "lines": progress.lines, "done": progress.done}
+def _page_row(state: QueueState, page: str, lines: int, done: int) -> dict[str, Any]:
+    name = state.queue.source.name(page)
+    return {"page": page, "name": name, **_page_state(state, page), "lines": lines, "done": done}
 
 
 @router.get("/progress")
@@ -181,8 +214,8 @@ def progress(state: State, annotator: Annotator) -> dict[str, Any]:
     """How far everybody has come, how far annotators agree, and what they dispute."""
     with _explained():
         return {
-            "progress": progress_view(state.queue.progress(), annotator),
-            "reading": reading_view(state.queue.source, state.reader),
+            "progress": progress_view(state.queue.progress(), state.who(annotator)),
+            "reading": reading_view(state.reader),
             "agreement": agreement_view(state.queue.agreement()),
         }
 
@@ -191,7 +224,7 @@ def progress(state: State, annotator: Annotator) -> dict[str, Any]:
 def recent_lines(state: State, annotator: Annotator) -> dict[str, Any]:
     """The lines that an annotator labelled last, the oldest first."""
     with _explained():
-        return {"lines": recent(state.queue.source.labels(), annotator)}
+        return {"lines": state.queue.recent(state.who(annotator))}
 
 
 def _whole(one: OneLabel) -> OneLabel:
@@ -213,6 +246,8 @@ def _explained() -> Iterator[None]:
         yield
     except UnknownPage as error:
         raise Problem(404, str(error)) from error
+    except FeedbackUnavailable:  # see `problems`
+        raise
     except OSError as error:
         why = "the disk is full" if error.errno in _FULL else str(error.strerror or error)
         raise Problem(507, f"the labels cannot be kept now: {why}", {"Retry-After": "5"}) from error

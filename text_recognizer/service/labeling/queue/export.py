@@ -1,12 +1,11 @@
 """Labelled lines as a folder to train on: the layout that `collection` and `feedback.export` write.
 
-`lines.tsv` with the columns of `COLUMNS` (tab-separated, no quoting), the gray lines in `lines/<line_id>.png`, cut out
-of their pages as the recogniser cuts them. `LineSource(name="folder")` reads it.
+`lines.tsv` (`line_table.py`) with the columns of `COLUMNS`, the gray lines in `lines/<line_id>.png`, cut out of their
+pages as the recogniser cuts them. `LineSource(name="folder")` reads it.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import re
@@ -22,6 +21,7 @@ from PIL import Image
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import ImageError, to_gray
+from text_recognizer.line_table import TABLE, table_bytes
 from text_recognizer.service.labeling.cutting import cut_out
 from text_recognizer.service.labeling.folder import LabelingFolder
 from text_recognizer.service.labeling.labels import Label
@@ -83,7 +83,7 @@ def _check_folder(folder: Path, replace: bool) -> None:
         return
     if not replace:
         raise FileExistsError(f"{folder} is there already: name another folder, or replace it with --replace")
-    if folder.is_file() or (any(folder.iterdir()) and not _is_export(folder / "lines.tsv")):
+    if folder.is_file() or (any(folder.iterdir()) and not _is_export(folder / TABLE)):
         raise FileExistsError(f"{folder} holds something that is no export of labels: name another folder")
 
 
@@ -97,13 +97,11 @@ def _is_export(table: Path) -> bool:
 
 def _write(folder: Path, rows: Iterator[tuple[list[str], bytes]]) -> None:
     (folder / "lines").mkdir()
-    with (folder / "lines.tsv").open("w", encoding="utf-8", newline="") as file:
-        # Nothing is quoted: a text in its normal form holds neither tabs nor line breaks.
-        table = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
-        table.writerow(COLUMNS)
-        for row, png in rows:
-            (folder / "lines" / f"{row[0]}.png").write_bytes(png)
-            table.writerow(row)
+    written = []
+    for row, png in rows:
+        (folder / "lines" / f"{row[0]}.png").write_bytes(png)
+        written.append(row)
+    (folder / TABLE).write_bytes(table_bytes(COLUMNS, written))
 
 
 def _rows(source: LabelingFolder, choice: Choice, report: LinesReport) -> Iterator[tuple[list[str], bytes]]:

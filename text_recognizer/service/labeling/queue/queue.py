@@ -8,10 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from text_recognizer.service.labeling.agreement import Agreement, agreement
 from text_recognizer.service.labeling.folder import QueueLine
-from text_recognizer.service.labeling.queue.source import QueueSource
+from text_recognizer.service.labeling.labels import Label
+from text_recognizer.service.labeling.queue.source import PageSource, QueueSource
 
 #: doubtful: what `label next` chose, then the model's least confidence first. page: as the lines stand. disputed: lines
 #: to adjudicate. skipped: what the annotator has passed on.
@@ -22,11 +24,13 @@ Key = tuple[str, str]  # page, line
 
 @dataclass(frozen=True)
 class Task:
-    """A line for an annotator. adjudicate: whether annotators dispute it, and this one is to decide."""
+    """A line for an annotator. adjudicate: whether annotators dispute it, and this one is to decide. why: it is shown,
+    in words."""
 
     page: str
     line: QueueLine
     adjudicate: bool = False
+    why: tuple[str, ...] = ()
 
 
 @dataclass
@@ -45,6 +49,51 @@ class Progress:
     by: Counter[str] = field(default_factory=Counter)
 
 
+class Queue(Protocol):
+    """Lines handed out one by one, as the API wants it: `LabelQueue`, and `review.queue.ReviewQueue`."""
+
+    overlap: float
+
+    @property
+    def source(self) -> QueueSource:
+        """Where the lines come from."""
+        ...
+
+    def next(
+        self, annotator: str, order: str = "doubtful", page: str | None = None, passed: Collection[Key] = ()
+    ) -> Task | None:
+        """The next line for an annotator, reserved; None where there is none at the moment."""
+        ...
+
+    def task(self, annotator: str, page: str, line: str) -> Task | None:
+        """A certain line, reserved for an annotator, whatever was said of it; None where there is no such line."""
+        ...
+
+    def release(self, annotator: str, page: str, line: str) -> None:
+        """An annotator has done with a line, or leaves it to others."""
+        ...
+
+    def others(self, annotator: str, page: str | None = None) -> bool:
+        """Where nothing is left for an annotator: whether that is because others have the last lines in hand."""
+        ...
+
+    def progress(self) -> Progress:
+        """How far everybody has come."""
+        ...
+
+    def pages(self) -> list[tuple[str, int, int]]:
+        """Pages to choose from, each with how many lines it has, and how many of them are done."""
+        ...
+
+    def recent(self, annotator: str) -> list[Key]:
+        """The lines that an annotator labelled last, the oldest first, each once."""
+        ...
+
+    def agreement(self) -> Agreement:
+        """How far annotators agree on the lines that several have labelled."""
+        ...
+
+
 class LabelQueue:
     """The lines of a source, handed out one by one. Its methods may be called from several threads.
 
@@ -55,7 +104,7 @@ class LabelQueue:
 
     def __init__(
         self,
-        source: QueueSource,
+        source: PageSource,
         overlap: float = 0.0,
         seconds: float = RESERVED,
         clock: Callable[[], float] = time.monotonic,
@@ -126,6 +175,15 @@ class LabelQueue:
                 found.second += 1
         return found
 
+    def pages(self) -> list[tuple[str, int, int]]:
+        """All pages, each with how many lines it has, and how many of them are done."""
+        counts = [(page, self.progress(page)) for page in self.source.pages()]
+        return [(page, progress.lines, progress.done) for page, progress in counts]
+
+    def recent(self, annotator: str) -> list[Key]:
+        """The lines that an annotator labelled last, the oldest first, each once."""
+        return recent(self.source.labels(), annotator)
+
     def agreement(self) -> Agreement:
         """How far annotators agree on the lines that several have labelled."""
         return agreement(task.line.history for task in self._tasks(None) if len(task.line.history) > 1)
@@ -179,6 +237,16 @@ class LabelQueue:
             holders.pop(annotator, None)
         self._reserved = {one: holders for one, holders in self._reserved.items() if holders}
         self._reserved.setdefault(key, {})[annotator] = now + self._seconds
+
+
+def recent(labels: Sequence[Label], annotator: str, count: int = 100) -> list[Key]:
+    """The lines that an annotator labelled last, of labels in order of time: the oldest first, each once."""
+    found: dict[Key, None] = {}
+    for label in labels:
+        if label.annotator == annotator:
+            found.pop((label.page, label.line), None)
+            found[(label.page, label.line)] = None
+    return list(found)[-count:]
 
 
 def _is_disputed(line: QueueLine) -> bool:

@@ -13,7 +13,7 @@ from text_recognizer.page import Line, Polygon
 from text_recognizer.recognition.recognizer import TextRecognizer
 from text_recognizer.service.labeling.cutting import cut_out
 from text_recognizer.service.labeling.pages import UnknownPage
-from text_recognizer.service.labeling.queue.source import QueueSource
+from text_recognizer.service.labeling.queue.source import PageSource
 from text_recognizer.service.logs import event
 
 _log = logging.getLogger("text_recognizer.service.labeling")
@@ -35,7 +35,7 @@ class PageReader:
     again: also read those, once, that other models have read.
     """
 
-    def __init__(self, source: QueueSource, recognizer: TextRecognizer, again: bool = False) -> None:
+    def __init__(self, source: PageSource, recognizer: TextRecognizer, again: bool = False) -> None:
         self.source, self.recognizer = source, recognizer
         self._again = again
         self._first: OrderedDict[str, None] = OrderedDict()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,13 +16,27 @@ Outline = Annotated[list[_Point], Field(min_length=3, max_length=2000)]
 Baseline = Annotated[list[_Point], Field(max_length=2000)]
 
 
+_LABEL: dict[str, Any] = {
+    "page": "letter.jpg",
+    "line": "l0001",
+    "status": "labeled",
+    "text": "Dear Ada,",
+    "polygon": [[96, 80], [420, 78], [420, 132], [96, 134]],
+}
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+def _example(body: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [body]})
 
 
 class NextRequest(_Strict):
     """Ask for the next line. page: only of this one. passed: lines (page, line) that are not wanted now."""
 
+    model_config = _example({"annotator": "Ada"})
     annotator: Annotator
     order: Literal["doubtful", "page", "disputed", "skipped"] = "doubtful"
     page: _Name | None = None
@@ -32,6 +46,7 @@ class NextRequest(_Strict):
 class ReleaseRequest(_Strict):
     """Leave a line to others."""
 
+    model_config = _example({"annotator": "Ada", "page": "letter.jpg", "line": "l0001"})
     annotator: Annotator
     page: _Name
     line: _Name
@@ -68,6 +83,7 @@ class OneLabel(_Strict):
 class LabelsRequest(_Strict):
     """Labels to keep: all of them are, or none."""
 
+    model_config = _example({"annotator": "Ada", "labels": [_LABEL]})
     annotator: Annotator
     labels: Annotated[list[OneLabel], Field(min_length=1, max_length=500)]
 
@@ -75,6 +91,7 @@ class LabelsRequest(_Strict):
 class OutlineRequest(_Strict):
     """An outline in a page, whose line is to be shown or read."""
 
+    model_config = _example({"page": "letter.jpg", "polygon": _LABEL["polygon"]})
     page: _Name
     polygon: Outline
     baseline: Baseline = []

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-
-import uvicorn
-
 from text_recognizer.recognition.recognizer import TextRecognizer
-from text_recognizer.service import logs
 from text_recognizer.service.labeling.folder import LabelingFolder
 from text_recognizer.service.labeling.queue.app import create_app
 from text_recognizer.service.labeling.queue.queue import LabelQueue
 from text_recognizer.service.labeling.queue.reading import PageReader
-from text_recognizer.service.labeling.queue.source import QueueSource
+from text_recognizer.service.labeling.queue.source import PageSource
 from text_recognizer.service.labeling.selection_lines import read_order
-from text_recognizer.service.server import ImpatientProtocol
+from text_recognizer.service.server import serve
 from text_recognizer.service.settings import Settings
 
 
 def run(
-    source: QueueSource,
+    source: PageSource,
     recognizer: TextRecognizer,
     settings: Settings,
     overlap: float = 0.0,
@@ -35,18 +29,4 @@ def run(
     first = source.folder if isinstance(source, LabelingFolder) else None
     queue = LabelQueue(source, overlap, first=lambda: read_order(first) if first else ())
     app = create_app(queue, PageReader(source, recognizer, again), settings, annotator)
-    logs.configure(settings.log_format)
-    # uvicorn stops in good order and then raises the signal once more, for whoever had it before: an end without error.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http=ImpatientProtocol,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=settings.drain_seconds,
-    )
+    serve(app, settings)

@@ -8,17 +8,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.page import Page
+from text_recognizer.page import Page, Polygon
 from text_recognizer.service.labeling.folder import QueueLine
 from text_recognizer.service.labeling.labels import Label
 
 
 class QueueSource(Protocol):
-    """Pages with lines that people are to look at. `folder.LabelingFolder` is one: see there for each method.
-
-    Another may hold pages that were read long ago, such as readings that were kept for feedback; its `reading` gives
-    what is kept, and nothing is left for the model to read.
-    """
+    """Lines that people are to look at, as the queue's API shows them. Two are there: `folder.LabelingFolder`, a folder
+    of pages, and `review.source.ReviewSource`, readings that a server kept. See there for each method."""
 
     @property
     def title(self) -> str:
@@ -29,6 +26,26 @@ class QueueSource(Protocol):
     def identity(self) -> str:
         """A name that no other source has."""
         ...
+
+    def name(self, page: str) -> str:
+        """What people call a page. Raises UnknownPage."""
+        ...
+
+    def size(self, page: str) -> tuple[int, int]:
+        """Height and width of a page in pixels. Raises ImageError, UnknownPage."""
+        ...
+
+    def lines(self, page: str) -> list[QueueLine]:
+        """The lines of the page in reading order, as they stand now. Raises UnknownPage."""
+        ...
+
+    def add(self, labels: Iterable[Label]) -> None:
+        """Keep what was said; it is safe when this returns. Raises UnknownPage, OSError, ValueError."""
+        ...
+
+
+class PageSource(QueueSource, Protocol):
+    """A source all of whose pages are at hand, and which the model may have to read yet."""
 
     def pages(self) -> list[str]:
         """The names of all pages in order."""
@@ -46,14 +63,18 @@ class QueueSource(Protocol):
         """Keep what the model read."""
         ...
 
-    def lines(self, page: str) -> list[QueueLine]:
-        """The lines of the page in reading order, as they stand now."""
-        ...
-
     def labels(self, page: str | None = None) -> list[Label]:
         """All that was said, or all of one page, in order of time."""
         ...
 
-    def add(self, labels: Iterable[Label]) -> None:
-        """Keep what was said; it is safe when this returns. Raises UnknownPage, OSError."""
+
+class Pictures(Protocol):
+    """Pages and lines as image files for a browser. May be called from several threads."""
+
+    def page(self, page: str) -> bytes:
+        """A page, as JPEG or what else browsers show. Raises ImageError, UnknownPage."""
+        ...
+
+    def line(self, page: str, polygon: Polygon, baseline: Polygon) -> bytes:
+        """What an outline encloses, straightened, as PNG. Raises ImageError, UnknownPage, ValueError."""
         ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,15 @@ from text_recognizer.service.labeling.folder import QueueLine
 from text_recognizer.service.labeling.labels import Label
 from text_recognizer.service.labeling.queue.queue import Progress, Task
 from text_recognizer.service.labeling.queue.reading import PageReader
-from text_recognizer.service.labeling.queue.source import QueueSource
+from text_recognizer.service.labeling.queue.source import PageSource, QueueSource
 
 _KEPT = 4  # pages as JPEG, for those who look at them
 
 
-class Pictures:
-    """Pages and lines of a source as image files for a browser. May be called from several threads."""
+class PagePictures:
+    """Pages and lines of a source as image files for a browser, see `source.Pictures`."""
 
-    def __init__(self, source: QueueSource) -> None:
+    def __init__(self, source: PageSource) -> None:
         self._source = source
         self._pages: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._lock = threading.Lock()
@@ -50,7 +49,7 @@ class Pictures:
 
     def line(self, page: str, polygon: Polygon, baseline: Polygon) -> bytes:
         """What an outline encloses, straightened, as PNG. Raises ImageError, UnknownPage, ValueError."""
-        return _png(cut_out(self._source.pixels(page), polygon, baseline))
+        return png(cut_out(self._source.pixels(page), polygon, baseline))
 
 
 def task_view(source: QueueSource, task: Task, annotator: str) -> dict[str, Any]:
@@ -68,6 +67,7 @@ def task_view(source: QueueSource, task: Task, annotator: str) -> dict[str, Any]
         "polygon": line.polygon,
         "baseline": line.baseline,
         "own": None if own is None else {"status": own.status, "text": own.text, "time": own.time},
+        "why": list(task.why),
         "adjudicate": task.adjudicate,
         "others": [said(label) for label in line.opinions] if task.adjudicate else [],
     }
@@ -75,9 +75,9 @@ def task_view(source: QueueSource, task: Task, annotator: str) -> dict[str, Any]
 
 def page_view(source: QueueSource, page: str, annotator: str = "", line: str = "") -> dict[str, Any]:
     """A page with its lines. line: the one that is shown to an annotator."""
-    height, width = source.pixels(page).shape[:2]
+    height, width = source.size(page)
     lines = [_neighbour(other, annotator, other.id == line) for other in source.lines(page)]
-    return {"page": page, "width": width, "height": height, "lines": lines}
+    return {"page": page, "name": source.name(page), "width": width, "height": height, "lines": lines}
 
 
 def _neighbour(line: QueueLine, annotator: str, current: bool) -> dict[str, Any]:
@@ -108,9 +108,9 @@ def progress_view(progress: Progress, annotator: str) -> dict[str, Any]:
     }
 
 
-def reading_view(source: QueueSource, reader: PageReader) -> dict[str, Any]:
-    """How far the model has come with the pages, and what it could not read."""
-    states = [reader.state(page) for page in source.pages()]
+def reading_view(reader: PageReader | None) -> dict[str, Any]:
+    """How far the model has come with the pages, and what it could not read; nothing is left where there is none."""
+    states = [reader.state(page) for page in reader.source.pages()] if reader else []
     return {
         "pages": len(states),
         "read": sum(state.state == "read" for state in states),
@@ -141,17 +141,8 @@ def pair_view(pair: Pair) -> dict[str, Any]:
     }
 
 
-def recent(labels: Sequence[Label], annotator: str, count: int = 100) -> list[tuple[str, str]]:
-    """The lines that an annotator labelled last, the oldest first, each once."""
-    found: dict[tuple[str, str], None] = {}
-    for label in labels:
-        if label.annotator == annotator:
-            found.pop((label.page, label.line), None)
-            found[(label.page, label.line)] = None
-    return list(found)[-count:]
-
-
-def _png(image: NDArray[np.uint8]) -> bytes:
+def png(image: NDArray[np.uint8]) -> bytes:
+    """An image as a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

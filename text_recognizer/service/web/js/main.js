@@ -8,7 +8,7 @@ import { isDoubtful } from "./text.js";
 import { Transcript } from "./transcript.js";
 import { PageViewer } from "./viewer.js";
 import { PageList } from "./pages.js";
-import { $, alertPerson, say, takeIn } from "./ui.js";
+import { $, alertPerson, asked, askKey, say, showSites, takeIn } from "./ui.js";
 
 const state = { document: null, number: 0 };
 let documents = null;
@@ -163,13 +163,6 @@ function confirmed(question) {
   return asked($("confirm-dialog")).then((answer) => answer === "yes");
 }
 
-/** Show a dialog; resolves to what it was closed with, "" for Escape. */
-function asked(dialog) {
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
-}
-
 function nextDoubt() {
   const focused = window.document.activeElement?.closest?.("[data-word]");
   const line = focused?.closest("li[data-line]");
@@ -215,7 +208,6 @@ function wireButtons() {
     documents.setConsent(state.document, event.target.checked).then(drawFooter);
   });
   $("cancel").addEventListener("click", () => documents.stop());
-  $("key-cancel").addEventListener("click", () => $("key-dialog").close(""));
   $("help").addEventListener("click", () => $("help-dialog").showModal());
   addEventListener("keydown", (event) => {
     const typing = event.target.closest?.(".text input, textarea") || document.querySelector("dialog[open]");
@@ -237,14 +229,6 @@ function describePrivacy() {
   $("privacy-text").textContent = `${kept} What is open stays in this browser until you remove it.`.replace(/\s+/g, " ");
 }
 
-/** Ask for the server's key. wrong: one was given that the server does not know. */
-async function askKey(wrong) {
-  $("key").value = "";
-  $("key-wrong").hidden = !wrong;
-  const answer = await asked($("key-dialog"));
-  return answer === "given" ? $("key").value.trim() : null;
-}
-
 async function start() {
   api.onKeyNeeded(askKey);
   documents = new Documents({ changed, failed: alertPerson, said: say, settings });
@@ -258,6 +242,7 @@ async function start() {
   } catch (error) {
     alertPerson(error.message);
   }
+  showSites({ review: settings.feedback, monitor: settings.monitoring });
   downloads.offer(settings.formats);
   describePrivacy();
   draw();

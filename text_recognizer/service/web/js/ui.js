@@ -23,6 +23,27 @@ export function alertPerson(text) {
   $("alerts").append(box);
 }
 
+/** Show a dialog; resolves to what it was closed with, "" for Escape. */
+export function asked(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+}
+
+/** Ask for the server's key. wrong: one was given that the server does not know. */
+export async function askKey(wrong) {
+  $("key").value = "";
+  $("key-wrong").hidden = !wrong;
+  $("key-cancel").onclick = () => $("key-dialog").close("");
+  const answer = await asked($("key-dialog"));
+  return answer === "given" ? $("key").value.trim() : null;
+}
+
+/** Show the ways to the pages that this server has. has: name of a page -> whether it does. */
+export function showSites(has) {
+  for (const link of document.querySelectorAll(".sites a")) link.hidden = has[link.dataset.site] === false;
+}
+
 const SAMPLES = [
   ["letter.jpg", "A letter, drawn with a handwriting font"],
   ["copiste-1.jpg", "A page from France"],

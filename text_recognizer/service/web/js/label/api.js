@@ -14,7 +14,8 @@ export const progress = (annotator) => get("progress", { annotator });
 export const recent = (annotator) => get("recent", { annotator });
 export const save = (annotator, labels) => post("labels", { annotator, labels });
 export const read = (page, polygon, baseline) => post("read", { page, polygon, baseline });
-export const pageUrl = (name) => `v1/queue/page?${new URLSearchParams({ page: name })}`;
+/** The picture of a page. */
+export const pagePicture = async (name) => (await call(`v1/queue/page?${new URLSearchParams({ page: name })}`)).blob();
 
 /** Leave a line to others, while the page is being closed. */
 export const release = (annotator, page, line) =>

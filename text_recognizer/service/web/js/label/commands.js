@@ -8,7 +8,7 @@ const held = (event) =>
   !event.metaKey && !event.getModifierState("AltGraph") && (MAC ? event.ctrlKey && !event.altKey : event.altKey && !event.ctrlKey);
 
 /** name, key (with the modifier, but for long names of keys), label on the button (none: only a key), explanation. */
-export const COMMANDS = [
+const COMMANDS = [
   ["illegible", "i", "Illegible", "there is a line, but nobody can read it"],
   ["no-line", "n", "No line", "the model found a line where none is"],
   ["skip", "s", "Pass on", "somebody else may do this line"],
@@ -24,14 +24,19 @@ export const COMMANDS = [
   ["help", "F1", "", "this list"],
 ];
 
+const OF_OUTLINES = ["box", "add", "read"]; // where the lines are as they were found, there is nothing to them
+
+/** The commands that there are. outlines: whether lines can be drawn, changed and read again. */
+export const commandsOf = ({ outlines }) => COMMANDS.filter(([name]) => outlines || !OF_OUTLINES.includes(name));
+
 const isLong = (key) => key.length > 1;
 const shown = (key) => (isLong(key) ? [key] : [MODIFIER, key.toUpperCase()]);
 
-/** The command that a key stands for; null for none. A number gives ["take", number]. */
-export function commandOf(event) {
+/** Of some commands the one that a key stands for; null for none. A number gives ["take", number]. */
+export function commandOf(event, commands) {
   const plain = !event.ctrlKey && !event.altKey && !event.metaKey && !event.shiftKey;
   const pressed = event.key === "=" ? "+" : event.key.toLowerCase();
-  for (const [name, key] of COMMANDS) {
+  for (const [name, key] of commands) {
     if (isLong(key) ? plain && event.key === key : held(event) && pressed === key) return [name];
   }
   if (held(event) && /^[1-9]$/.test(event.key)) return ["take", Number(event.key) - 1];
@@ -39,8 +44,8 @@ export function commandOf(event) {
 }
 
 /** Buttons for the commands. run(name) performs one. */
-export function buttons(run) {
-  return COMMANDS.filter(([, , label]) => label).map(([name, key, label, explanation]) => {
+export function buttons(run, commands) {
+  return commands.filter(([, , label]) => label).map(([name, key, label, explanation]) => {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button";
@@ -61,12 +66,10 @@ function keys(key) {
 }
 
 /** The rows of the help. */
-export function help() {
+export function help(commands, disputes) {
   const rows = [["Enter"], "the text is right; on to the next line"];
-  const more = [
-    [[MODIFIER, "1"], "the text of the first annotator of a disputed line; 2, 3 of the others"],
-  ];
-  return [rows, ...COMMANDS.map(([, key, , explanation]) => [shown(key), explanation]), ...more].map(([names, meaning]) => {
+  const more = disputes ? [[[MODIFIER, "1"], "the text of the first annotator of a disputed line; 2, 3 of the others"]] : [];
+  return [rows, ...commands.map(([, key, , explanation]) => [shown(key), explanation]), ...more].map(([names, meaning]) => {
     const row = document.createElement("div");
     const term = document.createElement("dt");
     term.append(...names.flatMap((name) => [Object.assign(document.createElement("kbd"), { textContent: name }), " "]));

@@ -7,10 +7,13 @@ import { PageView } from "./page.js";
 import { Panel } from "./panel.js";
 import { showCounts, whyNone } from "./progress.js";
 
+const SELDOM = 15_000; // milliseconds between two such questions where all is done
 const POLL = 3000; // milliseconds between two questions for a line while there is none
 
 export class Labelling {
+  /** settings: as the server gives them. */
   constructor(settings) {
+    this.settings = settings;
     this.annotator = "";
     this.task = null;
     this.shownAt = 0;
@@ -24,10 +27,14 @@ export class Labelling {
     this.asked = null; // what was asked for last: earlier answers that come later are not shown
     this.awaited = false; // the next line, as soon as all is sent
     this.panel = new Panel(settings.alphabet);
-    this.view = new PageView({ changed: () => this.outlineChanged(), picked: (line) => this.go(this.page, line) });
+    this.view = new PageView({
+      changed: () => this.outlineChanged(),
+      picked: (line) => this.go(this.page, line).catch((error) => this.failed(error)),
+      failed: (error) => this.failed(error),
+    });
     this.outbox = new Outbox(settings.queue, {
       changed: (count, error) => this.sent(count, error),
-      refused: (label, error) => alertPerson(`Not kept: ${label.text || label.status} (${label.page}). ${error.message}`),
+      refused: (label, where, error) => alertPerson(`Not kept: ${label.text || label.status} (${where}). ${error.message}`),
     });
     this.commands = {
       illegible: () => this.save("illegible"),
@@ -72,7 +79,9 @@ export class Labelling {
     this.awaited = !(await this.outbox.send());
     if (this.awaited) return;
     const page = $("page").value || null;
-    const answer = await api.next({ annotator: this.annotator, order: $("order").value, page, passed: this.passed });
+    const wish = { annotator: this.annotator, order: $("order").value, page, passed: this.passed };
+    const answer = await api.next(wish).catch((error) => this.without(page, error));
+    if (!answer) return;
     showCounts(answer.progress, answer.reading);
     if (asked !== this.asked) return; // something else was asked for meanwhile
     if (answer.line) {
@@ -85,6 +94,14 @@ export class Labelling {
       return this.advance();
     }
     await this.idle(answer);
+  }
+
+  /** The page whose lines were wanted is not there any more: go on with all. */
+  without(page, error) {
+    if (error.status !== 404 || !page) throw error;
+    alertOnce(error.message);
+    $("page").value = "";
+    return this.advance();
   }
 
   /** A certain line. */
@@ -133,7 +150,7 @@ export class Labelling {
     this.view.show(task);
     this.panel.show(task, this.view.outline);
     if (task.drawn) this.view.edit();
-    else if (!task.text && !task.own) this.run("read"); // somebody has drawn it: the model has not seen it yet
+    else if (!task.text && !task.own && this.settings.outlines) this.run("read"); // somebody has drawn it: the model has not seen it yet
   }
 
   /** Whether the page can be seen. */
@@ -153,18 +170,21 @@ export class Labelling {
     this.keepDraft();
     this.task = null;
     const chosen = $("page").value;
-    const [title, text] = whyNone({ others, reading, page }, chosen);
+    const [title, text] = whyNone({ others, reading, page }, chosen, this.settings);
     $("idle-title").textContent = title;
     $("idle-text").textContent = text;
     $("idle").hidden = false;
     $("panel").hidden = true;
     const shown = Boolean(chosen) && page?.state === "read";
     this.picture(shown);
-    $("idle-action").hidden = !shown;
+    $("idle-action").hidden = !shown || !this.settings.outlines;
     if (shown) this.view.showPage(chosen, await api.page(chosen));
     else this.view.page = null;
-    if (title === "All done" && !chosen) say(text);
-    else this.timer = setTimeout(() => this.advance().catch((error) => this.failed(error)), POLL);
+    const done = title === "All done" && !chosen;
+    if (done) say(text);
+    // What is labelled is there from the beginning; what is reviewed comes in.
+    const wait = !done ? POLL : this.settings.kind === "review" ? SELDOM : 0;
+    if (wait) this.timer = setTimeout(() => this.advance().catch((error) => this.failed(error)), wait);
   }
 
   /** Keep what is said of the line; the next one comes when the server has it safe. */
@@ -177,10 +197,10 @@ export class Labelling {
     }
     this.busy = true;
     try {
-      const { page, line, adjudicate } = this.task;
+      const { page, name, line, adjudicate } = this.task;
       const seconds = Math.round(performance.now() - this.shownAt) / 1000;
       const { polygon, baseline } = this.view.outline;
-      this.outbox.put(this.annotator, { page, line, status, text, polygon, baseline, adjudication: adjudicate, seconds });
+      this.outbox.put(this.annotator, { page, line, status, text, polygon, baseline, adjudication: adjudicate, seconds }, name);
       this.task.text = this.panel.text; // no draft any more
       this.drafts.delete(`${page}/${line}`);
       if (await this.outbox.send()) await this.onward();
@@ -214,11 +234,11 @@ export class Labelling {
     const before = this.task?.drawn ? this.task.before : this.task;
     const id = `n${crypto.getRandomValues(new Uint32Array(1))[0].toString(16).padStart(8, "0")}`;
     const outline = this.view.below();
-    const { page, width, height, lines } = this.view.page;
+    const { page, name, width, height, lines } = this.view.page;
     const number = before ? lines.findIndex((line) => line.id === before.line) + 1 : lines.length;
     const line = { id, text: "", state: "open", ...outline };
     this.show({
-      page, width, height, line: id, text: "", model: { text: "", confidence: 0 }, ...outline, own: null, adjudicate: false,
+      page, name, width, height, line: id, text: "", why: [], model: { text: "", confidence: 0 }, ...outline, own: null, adjudicate: false,
       others: [], lines: lines.toSpliced(number, 0, line), drawn: true, before,
     });
     say("Missing line: move the box with the arrow keys, or drag over the line on the page. Enter takes it.");

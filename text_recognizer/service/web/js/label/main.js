@@ -1,8 +1,9 @@
 // The page of the labelling queue: its buttons, its keys, its choices.
 
-import { $, alertPerson, changeTheme } from "../ui.js";
+import { onKeyNeeded } from "../api.js";
+import { $, alertPerson, askKey, changeTheme } from "../ui.js";
 import * as api from "./api.js";
-import { buttons, commandOf, help } from "./commands.js";
+import { buttons, commandOf, commandsOf, help } from "./commands.js";
 import { Labelling } from "./labelling.js";
 import { chooseName, rememberedName } from "./name.js";
 import { showProgress } from "./progress.js";
@@ -11,36 +12,50 @@ const LIST_AGAIN = 15_000; // milliseconds after which the counts of the pages a
 
 async function listPages() {
   const { pages } = await api.pages();
-  const chosen = $("page").value;
-  const options = pages.map(({ page, state, lines, done }) => {
+  const chosen = $("page").selectedOptions[0];
+  const options = pages.map(({ page, name, state, lines, done }) => {
     const count = state === "read" ? `${done} of ${lines}` : state;
-    return new Option(`${page} (${count})`, page, false, page === chosen);
+    return new Option(`${name} (${count})`, page, false, page === chosen.value);
   });
+  if (chosen.value && !options.some((option) => option.selected)) options.push(chosen); // it is not among the first now
   $("page").replaceChildren(new Option("all pages", ""), ...options);
 }
 
-function pressed(event, labelling) {
+function pressed(event, labelling, commands) {
   if (document.querySelector("dialog[open]") || event.isComposing) return;
-  const command = commandOf(event);
+  const command = commandOf(event, commands);
   if (!command) return;
   event.preventDefault();
   labelling.run(...command);
 }
 
-async function start() {
-  const settings = await api.settings();
+/** Make the page that of the queue that the server has: lines to label, or readings to review. */
+function suit(settings) {
+  const review = settings.kind === "review";
+  for (const part of document.querySelectorAll("[data-kind]")) part.hidden = part.dataset.kind !== settings.kind;
+  for (const option of [...$("order").options]) if (!settings.orders.includes(option.value)) option.remove();
   $("title").textContent = settings.title;
-  document.title = `${settings.title} - labelling`;
+  document.title = review ? "Review - Text Recognizer" : `${settings.title} - labelling`;
+  document.body.classList.toggle("fixed-lines", !settings.outlines);
+  $("who").disabled = settings.known;
+  $("text").maxLength = settings.longest;
+}
+
+async function start() {
+  onKeyNeeded(askKey);
+  const settings = await api.settings();
+  suit(settings);
   const labelling = new Labelling(settings);
-  $("commands").append(...buttons((name) => labelling.run(name)));
-  $("keys").append(...help());
+  const commands = commandsOf(settings);
+  $("commands").append(...buttons((name) => labelling.run(name), commands));
+  $("keys").append(...help(commands, settings.orders.includes("disputed")));
   $("form").addEventListener("submit", (event) => {
     event.preventDefault();
     labelling.run(labelling.task ? "save-text" : "forward");
   });
   labelling.commands["save-text"] = () => labelling.save("labeled");
   $("idle-action").addEventListener("click", () => labelling.run("add"));
-  addEventListener("keydown", (event) => pressed(event, labelling));
+  addEventListener("keydown", (event) => pressed(event, labelling, commands));
   addEventListener("pagehide", () => {
     if (labelling.task) api.release(labelling.annotator, labelling.task.page, labelling.task.line);
   });
@@ -59,9 +74,9 @@ async function start() {
     if (name && name !== labelling.annotator) await labelling.begin(name).catch((error) => labelling.failed(error));
   });
   $("show-progress").addEventListener("click", () =>
-    showProgress(labelling.annotator, (page, line) => labelling.go(page, line)).catch((error) => labelling.failed(error)));
+    showProgress(labelling.annotator, (page, line) => labelling.go(page, line), settings.kind).catch((error) => labelling.failed(error)));
   await listPages().catch(() => {}); // it is asked for again
-  const name = rememberedName() || (await chooseName(settings.annotator, true));
+  const name = (settings.known && settings.annotator) || rememberedName() || (await chooseName(settings.annotator, true));
   await labelling.begin(name).catch((error) => labelling.failed(error));
   document.body.dataset.ready = "yes";
 }

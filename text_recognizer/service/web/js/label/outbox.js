@@ -6,7 +6,7 @@ const AGAIN = 5000; // milliseconds after which what could not be sent is sent a
 
 export class Outbox {
   /** queue: which queue the labels belong to. changed(waiting, error): told whenever something was kept or sent.
-   *  refused(label, error): the server will never take a label. */
+   *  refused(label, where, error): the server will never take a label. */
   constructor(queue, { changed, refused }) {
     this.key = `labels-${queue}`;
     this.changed = changed;
@@ -25,9 +25,9 @@ export class Outbox {
     }
   }
 
-  /** Keep a label here. */
-  put(annotator, label) {
-    const entry = { id: crypto.getRandomValues(new Uint32Array(2)).join("-"), annotator, label };
+  /** Keep a label here. where: what people call its page. */
+  put(annotator, label, where) {
+    const entry = { id: crypto.getRandomValues(new Uint32Array(2)).join("-"), annotator, label, where };
     try {
       localStorage.setItem(this.key, JSON.stringify([...JSON.parse(localStorage.getItem(this.key) ?? "[]"), entry]));
     } catch {
@@ -52,7 +52,7 @@ export class Outbox {
           this.changed(this.waiting.length, error);
           return false;
         }
-        this.refused(entry.label, error);
+        this.refused(entry.label, entry.where ?? entry.label.page, error);
       }
       this.remove(entry.id);
     }

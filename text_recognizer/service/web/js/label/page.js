@@ -3,21 +3,25 @@
 import { bounds } from "../text.js";
 import { $, say } from "../ui.js";
 import { PageViewer } from "../viewer.js";
-import { pageUrl } from "./api.js";
+import { pagePicture } from "./api.js";
 import { fitted, moved, stretched, turned, upright, within } from "./box.js";
 import { Frame } from "./frame.js";
 
 const TURN = 0.5; // degrees a key
 
 export class PageView {
-  /** changed(): the outline is another one. picked(line): a line of the page was clicked. */
-  constructor({ changed, picked }) {
+  /** changed(): the outline is another one. picked(line): a line of the page was clicked. failed(error): the picture
+   *  of the page cannot be had. */
+  constructor({ changed, picked, failed }) {
     this.page = null; // { page, width, height, lines }
     this.number = -1; // of the line in it
     this.outline = null;
     this.before = null; // the outline before it was edited
     this.editing = ""; // "keys", "taken" or "left"
     this.changed = changed;
+    this.failed = failed;
+    this.opened = { page: "" }; // whose picture is shown, or on its way
+    this.address = null;
     const onPick = (number) => {
       if (number !== null && number !== this.number && !this.frame.drawing) picked(this.page.lines[number].id);
     };
@@ -51,12 +55,27 @@ export class PageView {
     if (!same) this.fit();
   }
 
+  /** Lay the lines over the page's picture. It is fetched, as an image element could not give the server a key. */
   open() {
-    const { page, width, height } = this.page;
-    const same = this.viewer.url === pageUrl(page);
-    this.viewer.show(pageUrl(page), { width, height, lines: this.outlines() });
-    if (same) this.draw(true);
-    else this.viewer.osd.addOnceHandler("open", () => this.draw(true)); // after the viewer's own
+    const { page } = this.page;
+    if (this.opened.page === page) return this.draw(true);
+    const opened = (this.opened = { page });
+    this.viewer.clear();
+    return pagePicture(page).then(
+      (picture) => this.opened === opened && this.lay(picture),
+      (error) => {
+        if (this.opened === opened) this.opened = { page: "" };
+        this.failed(error);
+      },
+    );
+  }
+
+  lay(picture) {
+    if (this.address) URL.revokeObjectURL(this.address);
+    this.address = URL.createObjectURL(picture);
+    const { width, height } = this.page;
+    this.viewer.show(this.address, { width, height, lines: this.outlines() });
+    this.viewer.osd.addOnceHandler("open", () => this.draw(true)); // after the viewer's own
   }
 
   outlines() {

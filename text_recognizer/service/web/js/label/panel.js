@@ -27,8 +27,10 @@ export class Panel {
   /** Show a line. */
   show(task, outline) {
     const number = task.lines.findIndex((line) => line.id === task.line);
-    $("where").textContent = `${task.page}, line ${number + 1} of ${task.lines.length}`;
-    $("sure").textContent = task.model.text ? `the model is ${Math.round(100 * task.model.confidence)} % sure` : "";
+    $("where").textContent = `${task.name}, line ${number + 1} of ${task.lines.length}`;
+    $("why").hidden = !task.why.length;
+    $("why").replaceChildren(...task.why.map((reason) => Object.assign(document.createElement("li"), { textContent: reason })));
+    $("sure").textContent = task.model.text && !task.why.length ? `the model is ${Math.round(100 * task.model.confidence)} % sure` : "";
     $("own").textContent = task.own ? SAID[task.own.status] : "";
     $("before").textContent = task.lines[number - 1]?.text ?? "";
     $("after").textContent = task.lines[number + 1]?.text ?? "";
@@ -38,7 +40,7 @@ export class Panel {
     this.picture(task.page, outline, 0);
     $("text").focus();
     $("text").setSelectionRange(0, 0);
-    say(`${$("where").textContent}. ${task.adjudicate ? "Annotators disagree: decide." : ""}`);
+    say(`${$("where").textContent}. ${task.why.join(", ")} ${task.adjudicate ? "Annotators disagree: decide." : ""}`);
   }
 
   /** What annotators said of a line that they dispute, to choose from. */
@@ -104,7 +106,7 @@ export class Panel {
 }
 
 const SAID = {
-  labeled: "you have labelled this line",
+  labeled: "you gave it this text",
   illegible: "you said that it is illegible",
   "no-line": "you said that there is no line",
   skipped: "you passed it on",

@@ -23,31 +23,32 @@ export function showCounts(progress, reading) {
 }
 
 /** Why there is no line: a title and a sentence. chosen: the page whose lines are wanted, "" for all. */
-export function whyNone({ others, reading, page }, chosen) {
+export function whyNone({ others, reading, page }, chosen, { kind, outlines }) {
   if (page?.state === "failed") return ["This page cannot be read", page.error];
   if (page && page.state !== "read") return ["One moment", "The model reads this page next."];
   const left = reading.pages - reading.read - reading.failed.length;
   if (!chosen && left) return ["One moment", `The model reads the pages: ${reading.read} of ${reading.pages}.`];
   if (others) return ["Nearly done", "The last lines are in other people's hands at the moment."];
-  if (chosen) return ["All done", "There is no line left for you on this page. A line that is missing can be drawn."];
-  return ["All done", "There is no line left for you."];
+  const drawn = outlines ? " A line that is missing can be drawn." : "";
+  if (chosen) return ["All done", `There is no line left for you on this page.${drawn}`];
+  if (kind !== "review") return ["All done", "There is no line left for you."];
+  return ["All done", "No line waits to be reviewed: of all readings that were kept with consent, those are shown that the recogniser doubts, and pages unlike the usual ones. New ones appear here by themselves."];
 }
 
-/** Open the dialog. go(page, line): a disputed line was chosen. */
-export async function showProgress(annotator, go) {
+/** Open the dialog. go(page, line): a disputed line was chosen. kind: of the queue. */
+export async function showProgress(annotator, go, kind) {
   const { progress, reading, agreement } = await api.progress(annotator);
   showCounts(progress, reading);
   $("progress-table").replaceChildren(
     table(["Lines", ""], [
       ["done", progress.done],
-      ["not labelled yet", progress.waiting],
-      ["waiting for a second annotator", progress.second],
-      ["disputed", progress.disputed],
-      ...progress.by.map(({ annotator: who, lines }) => [`labelled by ${who}`, lines]),
+      ["waiting", progress.waiting],
+      ...(kind === "review" ? [] : [["waiting for a second annotator", progress.second], ["disputed", progress.disputed]]),
+      ...progress.by.map(({ annotator: who, lines }) => [`by ${who}`, lines]),
     ]),
     ...reading.failed.map((message) => paragraph(message, "alert")),
   );
-  $("agreement").replaceChildren(...pairs(agreement), ...disputed(agreement, go));
+  if (kind !== "review") $("agreement").replaceChildren(...pairs(agreement), ...disputed(agreement, go));
   $("progress-dialog").showModal();
 }
 

@@ -1,7 +1,7 @@
 // The page /monitor: asks the server for a window, and shows it.
 
 import { call, onKeyNeeded } from "../api.js";
-import { $, alertPerson, changeTheme, say } from "../ui.js";
+import { $, alertPerson, askKey, changeTheme, say } from "../ui.js";
 import * as parts from "./parts.js";
 
 const USUAL = ["confidence", "lines", "milliseconds"];
@@ -15,6 +15,7 @@ async function show() {
     const found = await (await call(`v1/monitor?${query}`)).json();
     if (mine !== asked) return; // another window was chosen meanwhile
     draw(found);
+    showWaiting();
   } catch (error) {
     $("verdict-title").textContent = "Nothing to show";
     $("verdict-text").textContent = error.message;
@@ -41,6 +42,13 @@ function draw(found) {
     ? `The latest ${found.readings.length} of ${found.recorded}. Pages can be looked at where they were kept with consent.`
     : "None in this window.";
   say(`${title}. ${text}`);
+}
+
+/** How many lines wait to be reviewed, on the way there. */
+async function showWaiting() {
+  const answer = await call("v1/queue/progress?annotator=nobody").catch(() => null); // the counts of everybody are in it
+  const waiting = (await answer?.json())?.progress.waiting;
+  if (waiting !== undefined) $("to-review").textContent = `Review (${waiting.toLocaleString()})`;
 }
 
 function showWindow(alert) {
@@ -74,21 +82,7 @@ async function openReading(reading) {
   }
 }
 
-/** Ask for the server's key. wrong: one was given that the server does not know. */
-function askKey(wrong) {
-  const dialog = $("key-dialog");
-  $("key").value = "";
-  $("key-wrong").hidden = !wrong;
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((done) => {
-    const closed = () => done(dialog.returnValue === "given" ? $("key").value.trim() : null);
-    dialog.addEventListener("close", closed, { once: true });
-  });
-}
-
 onKeyNeeded(askKey);
-$("key-cancel").addEventListener("click", () => $("key-dialog").close(""));
 $("theme").addEventListener("click", changeTheme);
 $("hours").addEventListener("change", show);
 $("again").addEventListener("click", () => {
