@@ -39,3 +39,22 @@ def write_file(path: Path, data: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line without its line feed to a file that is made where it is missing; on the disk when this returns.
+
+    Whole or not at all, a kill apart: that leaves a last line without a line feed, which is none and is overwritten.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        file.seek(0)
+        size = file.read().rfind(b"\n") + 1
+        file.truncate(size)
+        try:
+            file.write(line + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            os.truncate(path, size)
+            raise

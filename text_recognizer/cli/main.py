@@ -13,6 +13,7 @@ from text_recognizer.cli.ensemble import ensemble
 from text_recognizer.cli.evaluate import evaluate
 from text_recognizer.cli.export import export
 from text_recognizer.cli.feedback import app as feedback
+from text_recognizer.cli.improve import app as improve
 from text_recognizer.cli.label import app as label
 from text_recognizer.cli.language_model import language_model
 from text_recognizer.cli.leaderboard import leaderboard
@@ -46,6 +47,7 @@ app.command()(language_model)
 app.command()(serve)
 app.command()(api_key)
 app.add_typer(feedback, name="feedback")
+app.add_typer(improve, name="improve")
 app.add_typer(data, name="data")
 app.add_typer(label, name="label")
 app.add_typer(models, name="models")

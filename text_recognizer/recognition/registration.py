@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from text_recognizer.folders import whole_folder, write_file
+from text_recognizer.folders import append_line, whole_folder, write_file
 from text_recognizer.locks import locked
 from text_recognizer.recognition.bundle import SHIPPED, bundle_task
 from text_recognizer.recognition.registry import (
@@ -143,7 +143,7 @@ def _settle(registry: Path) -> None:
         return
     there = current(last["stage"], last["slot"], registry)
     if there is None or there.number != last["number"]:
-        _append(registry, {"action": "abandoned", "number": last["number"], "when": _now()})
+        _append(registry, {"action": "abandoned", "number": last["number"], "when": now()})
 
 
 def _copy(bundle: Path, target: Path) -> None:
@@ -177,9 +177,9 @@ def _point(
     was = pointer.get(slot)
     entry = {
         "id": identifier,
-        "identity": _identity(bundle_folder(registry, identifier)),
-        "promoted": _now(),
-        "by": _somebody(),
+        "identity": identity_of(bundle_folder(registry, identifier)),
+        "promoted": now(),
+        "by": somebody(),
         "reason": decision.reason,
         "number": 1 + max((record["number"] for record in read_history(registry)), default=0),
         "before": list(before),
@@ -201,23 +201,21 @@ def _point(
 
 
 def _append(registry: Path, record: Mapping[str, Any]) -> None:
-    with (registry / HISTORY).open("ab") as file:
-        file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(registry / HISTORY, json.dumps(record, ensure_ascii=False).encode())
 
 
-def _identity(bundle: Path) -> str:
+def identity_of(bundle: Path) -> str:
     """Name, version and the start of the weights' hash, as `Bundle.identity` has them."""
     data = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
     return f"{data['name']} {data['version']} ({data['sha256'][:8]})"
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _somebody() -> str:
+def somebody() -> str:
     """Who does it: the user and the machine."""
     try:
         user = getpass.getuser()

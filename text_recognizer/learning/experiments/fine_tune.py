@@ -80,7 +80,7 @@ def fine_tune(
     FileNotFoundError and ValueError for data that cannot be used, FileExistsError where a run of that name was stopped
     or the output is something else, BundleError for a bundle that cannot be learned on, KeyboardInterrupt after Ctrl-C.
     """
-    start = _learnable(bundle)
+    start = learnable_bundle(bundle)
     known = Alphabet(start.settings["alphabet"])
     own = own_lines(data, known)
     plan = plan_for(own.train_lines)
@@ -98,6 +98,30 @@ def fine_tune(
     before = measure_sets(start.folder, measured_sets(own, kept, known))
     callbacks = [KeepStart(folder), *([TimeLimit(minutes)] if minutes else [])]
     train(experiment, resume=resume, callbacks=callbacks)
+    made = _finish(folder, start, (own, kept, before), (output, version), share)
+    shutil.copy(made.bundle / METRICS, folder / METRICS)
+    return made
+
+
+def with_share(
+    bundle: str | Path, data: Sequence[str | Path], output: Path, name: str, version: str, share: float
+) -> FineTuned:
+    """The bundle of a finished run with another share of the new weights; the other arguments as of `fine_tune`."""
+    start = learnable_bundle(bundle)
+    own, folder = own_lines(data, Alphabet(start.settings["alphabet"])), runs_dir() / name
+    before = json.loads((folder / METRICS).read_text(encoding="utf-8"))["before"]
+    return _finish(folder, start, (own, kept_sources(start), before), (output, version), share)
+
+
+def _finish(
+    folder: Path,
+    start: Bundle,
+    measured: tuple[OwnLines, Sequence[LineSource], Scores],
+    target: tuple[Path, str],
+    share: float,
+) -> FineTuned:
+    """Write the bundle of a run, measured. measured: own lines, old sets and scores before; target: output, version."""
+    (own, kept, before), (output, version) = measured, target
     described, state = loaded_run(folder)
     sets = measured_sets(own, kept, Alphabet(described["alphabet"]))
     with tempfile.TemporaryDirectory() as temporary:
@@ -107,11 +131,10 @@ def fine_tune(
         _describe(made, {"before": before, "after": after, "better": better})
         with whole_folder(output, replace=True) as partial:
             shutil.copytree(made, partial, dirs_exist_ok=True)
-    shutil.copy(output / METRICS, folder / METRICS)
     return FineTuned(output, before, after, better, own.notes)
 
 
-def _learnable(bundle: str | Path) -> Bundle:
+def learnable_bundle(bundle: str | Path) -> Bundle:
     """The bundle to begin with. Raises BundleError where it cannot be learned on."""
     start = load_bundle(bundle, "lines", NORMALIZATION_VERSION)
     if "members" in start.settings:

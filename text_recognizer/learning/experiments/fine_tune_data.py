@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from text_recognizer.learning.data.page_xml import SPLITS, split_files
 from text_recognizer.learning.data.registry import DATASETS, find
 from text_recognizer.learning.data.sources import LineSource, line_dataset
 from text_recognizer.learning.training.alphabets import lines_within, open_lines
+from text_recognizer.line_table import TABLE, read_table
 from text_recognizer.recognition.bundle import Bundle
 
 #: With fewer lines of one's own, train and val together, nothing is learned.
@@ -80,7 +80,7 @@ def _sources(folder: Path) -> tuple[LineSource, LineSource]:
         raise FileNotFoundError(
             f"there is no folder {folder}: --data names a folder of lines, or of PAGE or ALTO files"
         )
-    table = folder / "lines.tsv"
+    table = folder / TABLE
     source = LineSource("folder" if table.is_file() else "pages", path=str(folder))
     splits = _splits_of_table(table) if table.is_file() else _splits_of_pages(folder)
     if "train" not in splits:
@@ -94,8 +94,9 @@ def _sources(folder: Path) -> tuple[LineSource, LineSource]:
 
 
 def _splits_of_table(table: Path) -> set[str]:
-    with table.open(encoding="utf-8", newline="") as file:
-        return {row.get("split") or "" for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+    read = read_table(table)
+    read.require(("split",))
+    return {row["split"] for _, row in read.records()}
 
 
 def _splits_of_pages(folder: Path) -> set[str]:
