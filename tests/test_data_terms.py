@@ -1,0 +1,39 @@
+"""The bundles named open learned from nothing whose terms forbid a use, by what they say of themselves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from text_recognizer.recognition.bundle import SHIPPED
+
+#: CC BY 4.0, public domain, OFL 1.1 and Apache 2.0 (docs/data.md); IAM and the Brown corpus are neither.
+OPEN = {
+    "copiste", "copiste-train", "lathrop", "lathrop-train", "poilus", "poilus-train", "synthetic-open",
+    "sherlock_holmes", "inaugural", "state_union",
+}  # fmt: skip
+
+
+def sources(bundle: str) -> set[str]:
+    """Everything that a bundle names as what it learned from."""
+    provenance: dict[str, Any] = json.loads((SHIPPED / bundle / "bundle.json").read_text(encoding="utf-8"))[
+        "provenance"
+    ]
+    data = provenance.get("experiment", {}).get("data", {})
+    return (
+        {source["name"] for source in data.get("train", [])}
+        | set(data.get("pages", []))
+        | set(provenance.get("characters", {}))
+    )
+
+
+@pytest.mark.parametrize("bundle", ["open", "open-detector", "open-language"])
+def test_open_bundles_learned_from_open_data_only(bundle):
+    assert sources(bundle)
+    assert sources(bundle) <= OPEN
+
+
+def test_what_is_not_open_is_seen():
+    assert "iam-train" in sources("lines") - OPEN
