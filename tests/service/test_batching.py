@@ -21,7 +21,8 @@ class Fragile(BatchingLineReader):
 
     def __init__(self, **options: object) -> None:
         self.runs: list[int] = []
-        super().__init__(threads=1, **options)  # type: ignore[arg-type]
+        # Of those in floating point, which read several lines in one run.
+        super().__init__("line-cnn", threads=1, **options)  # type: ignore[arg-type]
 
     def batch_logits(self, images):
         self.runs.append(len(images))
@@ -71,11 +72,20 @@ def test_the_deadline_ends_the_wait_for_company(reader):
         assert time.monotonic() - start >= 0.25
 
 
+def test_lines_that_are_read_each_by_itself_wait_for_nobody():
+    reader = BatchingLineReader("lines", threads=2, seconds=60)
+    with reader.page_on_its_way(), ThreadPoolExecutor(1) as pool:
+        assert len(pool.submit(reader.logits, [_line(), _line(width=300)]).result(30)) == 2
+    reader.close()
+
+
 def test_what_waits_is_read_before_the_end():
     reader = Fragile(seconds=60)
     with reader.page_on_its_way(), ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(reader.logits, [_line()])
+        end = time.monotonic() + 30
         while not reader._waiting:
+            assert time.monotonic() < end, "it was not to be read before the end"
             time.sleep(0.01)
         reader.close()
         assert len(waiting.result(10)) == 1

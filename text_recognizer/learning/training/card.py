@@ -134,7 +134,7 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
     if runs := provenance.get("mean_of"):
         training += f" Its weights are the mean of those of the runs {', '.join(runs)}; steps are of all of them."
     if whole := provenance.get("quantized_from"):
-        training += f" Quantised from {whole}: convolutions compute with 8-bit integers."
+        training += f" Quantised from {whole}: it computes with 8-bit integers."
     training += _datasets(experiment.get("datasets", []))
     if "fine_tuned_from" in provenance:
         training += _fine_tuning(provenance)
