@@ -89,8 +89,10 @@ def test_features_and_checks_come_back_as_they_were_stored(features, database_ur
     assert [stored.id for stored in features.checks(alerts_only=True)] == [first.id]
 
     hour = timedelta(hours=1)
-    turns = [features.take_turn("drift", hour, now + minutes * timedelta(minutes=1)) for minutes in (0, 30, 61, 62, 5)]
-    assert turns == [True, False, True, False, True]  # the last after the clock was put back
+    asked = [now + minutes * timedelta(minutes=1) for minutes in (0, 30, 61, 60.9, 62, -5)]
+    turns = [features.take_turn("drift", hour, moment) for moment in asked]
+    # The fourth looked at its clock just before the third, the last after the clock was put back.
+    assert turns == [True, False, True, False, False, True]
     assert features.purge(0, now + timedelta(days=1)) == 62
     assert feedback.statistics().readings == 0
     feedback.close()

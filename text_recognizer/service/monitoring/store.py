@@ -102,9 +102,10 @@ class FeatureStore:
     def take_turn(self, name: str, every: timedelta, now: datetime) -> bool:
         """Whether it is this process's turn: of all that ask, one gets it in a while.
 
-        A turn that was taken in the future, by a clock that was put back since, counts as none.
+        A turn that was taken further in the future than that, by a clock that was put back since, counts as none;
+        nearer than that it is the turn of another process, which asked first and looked at its clock later.
         """
-        free = (TurnRow.taken <= now - every) | (TurnRow.taken > now)
+        free = (TurnRow.taken <= now - every) | (TurnRow.taken > now + every)
         with self._transaction(write=True) as session:
             if session.get(TurnRow, name) is not None:
                 done = session.execute(update(TurnRow).where((TurnRow.name == name) & free).values(taken=now))
