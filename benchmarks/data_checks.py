@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from machine import machine
 
-from text_recognizer.learning.data.inspection.duplicates import duplicate_findings
+from text_recognizer.learning.data.inspection.duplicates import duplicate_findings, find_doubles
 from text_recognizer.learning.data.inspection.findings import Finding, Severity
 from text_recognizer.learning.data.inspection.gather import gather, together
 from text_recognizer.learning.data.inspection.inspect import inspect, label_findings
@@ -120,7 +120,7 @@ def _one(lines: Sequence[InspectedLine], judge: LabelJudge, rng: random.Random, 
 
 
 def _findings(lines: Sequence[InspectedLine], judge: LabelJudge) -> list[Finding]:
-    found = [*shape_findings(lines), *duplicate_findings(lines), *label_findings(lines, judge)]
+    found = [*shape_findings(lines), *duplicate_findings(lines, find_doubles(lines)), *label_findings(lines, judge)]
     return [finding for finding in found if finding.severity is not Severity.NOTE]
 
 

@@ -6,8 +6,9 @@ import csv
 import json
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,26 @@ def line_cache(tmp_path_factory) -> Iterator[Path]:
         yield folder / "cache"
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as in a terminal: a process that a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="module")
+def letter_page(recognizer):
+    """The sample letter as the shipped models read it."""
+    return recognizer.read(SAMPLES / "letter.jpg")
+
+
 def _write_lines(folder: Path) -> None:
+    write_drawn_lines(folder, [("val", 3) if number > 6 else ("train", number % 3) for number in range(10)])
+
+
+def write_drawn_lines(folder: Path, rows: Sequence[tuple[str, int]]) -> None:
+    """ "IAM" lines drawn with fonts; rows: of each its split and its writer."""
     from text_recognizer.learning.data.synthetic import SyntheticLines
 
     (folder / "lines").mkdir(parents=True)
@@ -87,10 +107,9 @@ def _write_lines(folder: Path) -> None:
     with (folder / "lines.tsv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
         writer.writerow(["line_id", "split", "writer", "kind", "text"])
-        for number in range(10):
+        for number, (split, writer_id) in enumerate(rows):
             image, label = generator[number]
             Image.fromarray(image).save(folder / "lines" / f"x{number:02d}.webp", method=0)
-            split, writer_id = ("val", 3) if number > 6 else ("train", number % 3)
             writer.writerow([f"x{number:02d}", split, writer_id, "gray", label.text])
 
 

@@ -27,13 +27,7 @@ from text_recognizer.learning.training.alphabets import line_alphabet
 from text_recognizer.learning.training.export import export_run, mean_weights
 from text_recognizer.learning.training.warm_start import _in_order, bundle_alphabet
 
-
-@pytest.fixture(autouse=True)
-def ctrl_c():
-    """Ctrl-C as in a terminal: a process that a shell starts in the background ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("ctrl_c")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from text_recognizer.learning.training.export import export_run
 from text_recognizer.learning.training.warm_start import load_bundle_weights
 from text_recognizer.recognition.lines import LineTextRecognizer
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
 SMALL = [
     "--columns=3000",
     "--workers=0",
@@ -44,14 +45,6 @@ NEW = "ŵ"
 def start(line_cache):
     """A recogniser that learned from the tiny IAM."""
     return export_run(train(tiny("--name=start")), line_cache / "start", "1", measure=False)
-
-
-@pytest.fixture(autouse=True)
-def ctrl_c():
-    """Ctrl-C as in a terminal."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def write_folder(folder, splits, text=None):

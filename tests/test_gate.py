@@ -1,11 +1,11 @@
 """The gate: intervals that hold, slices found worse when they are and seldom when not, suites, and damaged bundles."""
 
-import csv
 import json
 import shutil
 
 import numpy as np
 import pytest
+from conftest import write_drawn_lines
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -196,17 +196,7 @@ def test_the_shipped_bundles_pass_the_basic_suite(bundle, bare_data):
 
 def write_lines(folder) -> None:
     """ "IAM" lines of nine writers, drawn with fonts, four each, all for val."""
-    from text_recognizer.learning.data.synthetic import SyntheticLines
-
-    (folder / "lines").mkdir(parents=True)
-    generator = SyntheticLines(seed=5)
-    with (folder / "lines.tsv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
-        writer.writerow(["line_id", "split", "writer", "kind", "text"])
-        for number in range(36):
-            image, label = generator[number]
-            Image.fromarray(image).save(folder / "lines" / f"x{number:02d}.webp", method=0)
-            writer.writerow([f"x{number:02d}", "val", number % 9, "gray", label.text])
+    write_drawn_lines(folder, [("val", number % 9) for number in range(36)])
 
 
 def test_a_worse_model_is_refused_with_every_reason_and_a_report(bare_data, tmp_path):

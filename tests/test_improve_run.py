@@ -24,7 +24,7 @@ from text_recognizer.locks import locked
 from text_recognizer.recognition.registration import Decision, register
 from text_recognizer.recognition.registry import content_hash, current, read_history
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ctrl_c")]
 
 SMALL = [
     "--columns=3000",
@@ -40,14 +40,6 @@ SMALL = [
 def base(line_cache):
     """A recogniser that learned from the tiny IAM."""
     return export_run(train(tiny("--name=base")), line_cache / "base", "1", measure=False)
-
-
-@pytest.fixture(autouse=True)
-def ctrl_c():
-    """Ctrl-C as in a terminal."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 class Loop:

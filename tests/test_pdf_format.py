@@ -36,11 +36,6 @@ from text_recognizer.images import open_document
 from text_recognizer.page import Line, Page, Region
 
 
-@pytest.fixture(scope="module")
-def letter_page(recognizer) -> Page:
-    return recognizer.read(LETTER)
-
-
 def test_metadata_and_the_same_bytes():
     written = [PdfFormat().write(page_of(line("word", 20, 100)), paper()) for _ in range(2)]
     assert written[0] == written[1]

@@ -24,11 +24,6 @@ from text_recognizer.images import open_document
 from text_recognizer.page import Page
 
 
-@pytest.fixture(scope="module")
-def letter_page(recognizer) -> Page:
-    return recognizer.read(LETTER)
-
-
 def test_the_picture_is_not_changed_by_the_text(letter_page):
     shown = picture(encoded=LETTER.read_bytes(), dpi=200)
     with_text = rendered(PdfFormat().write(letter_page, shown), 200 / 72)

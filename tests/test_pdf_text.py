@@ -28,12 +28,7 @@ from pdf_pages import (
 )
 
 from text_recognizer.formats.pdf import PdfFormat
-from text_recognizer.page import Line, Page, Word
-
-
-@pytest.fixture(scope="module")
-def letter_page(recognizer) -> Page:
-    return recognizer.read(LETTER)
+from text_recognizer.page import Line, Word
 
 
 @POPPLER

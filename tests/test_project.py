@@ -256,14 +256,6 @@ class CtrlC(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.fixture
-def ctrl_c():
-    """Ctrl-C as in a terminal."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
 def test_a_training_that_was_interrupted_is_gone_on_with_unless_the_data_changed(start, lines, tmp_path, monkeypatch):

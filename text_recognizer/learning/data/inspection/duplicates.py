@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,11 +20,24 @@ _BLOCK = 1024  # lines compared at once
 Pair = tuple[InspectedLine, InspectedLine]
 
 
-def duplicate_findings(lines: Sequence[InspectedLine], nearly: bool = True) -> list[Finding]:
-    """Same and nearly same images; those in two splits are for `splits.py`. nearly: compare how they look, too."""
-    same, near = same_images(lines), near_images(lines) if nearly else []
+@dataclass(frozen=True)
+class Doubles:
+    """Pairs of lines with the same image, and with nearly the same one."""
+
+    same: Sequence[Pair]
+    near: Sequence[Pair]
+
+
+def find_doubles(lines: Sequence[InspectedLine], nearly: bool = True) -> Doubles:
+    """The doubles among lines. nearly: compare how they look, too, each with each."""
+    return Doubles(same_images(lines), near_images(lines) if nearly else [])
+
+
+def duplicate_findings(lines: Sequence[InspectedLine], doubles: Doubles) -> list[Finding]:
+    """Same and nearly same images, and same texts; doubles in two splits are for `splits.py`."""
+    kinds = (("same-image", doubles.same, "the same image"), ("near-image", doubles.near, "nearly the same image"))
     findings = []
-    for code, pairs, how in (("same-image", same, "the same image"), ("near-image", near, "nearly the same image")):
+    for code, pairs, how in kinds:
         other = [pair for pair in pairs if _texts_differ(pair)]
         alike = [pair for pair in pairs if not _texts_differ(pair)]
         if other:

@@ -11,7 +11,7 @@ from rich.progress import track
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.data.inspection.characters import character_findings
 from text_recognizer.learning.data.inspection.disputes import dispute_findings
-from text_recognizer.learning.data.inspection.duplicates import duplicate_findings
+from text_recognizer.learning.data.inspection.duplicates import duplicate_findings, find_doubles
 from text_recognizer.learning.data.inspection.findings import Concern, Finding, Severity, error, ranked, tally
 from text_recognizer.learning.data.inspection.lines import Gathered, Gray, InspectedLine, UnusableImageError
 from text_recognizer.learning.data.inspection.measure import normalized, picture
@@ -46,13 +46,14 @@ def inspect(dataset: Gathered, judge: LabelJudge | None, sample: int = 0, quiet:
     reads = judge is not None and dataset.kind == "lines"
     chosen = _sample(lines, sample) if reads else set()
     problems = _look(lines, judge, chosen, quiet)
+    doubles = find_doubles(lines, nearly=dataset.kind == "lines")
     findings = [
         *dataset.findings,
         *problem_findings(problems),
         *character_findings(lines, judge.reader.alphabet if judge else Alphabet()),
         *(shape_findings(lines) if dataset.kind == "lines" else []),
-        *split_findings(lines, nearly=dataset.kind == "lines"),
-        *duplicate_findings(lines, nearly=dataset.kind == "lines"),
+        *split_findings(lines, doubles),
+        *duplicate_findings(lines, doubles),
     ]
     if reads and judge:
         findings += label_findings(lines, judge)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from text_recognizer.learning.data.checks import FEW_LINES
-from text_recognizer.learning.data.inspection.duplicates import Pair, near_images, same_images
+from text_recognizer.learning.data.inspection.duplicates import Doubles, Pair
 from text_recognizer.learning.data.inspection.findings import Concern, Finding, count, error, note, warning
 from text_recognizer.learning.data.inspection.lines import InspectedLine
 
@@ -33,11 +33,11 @@ def split_sizes(lines: Sequence[InspectedLine]) -> list[SplitSize]:
     ]
 
 
-def split_findings(lines: Sequence[InspectedLine], nearly: bool = True) -> list[Finding]:
-    """Leaks between splits, unknown writers, and too few lines. nearly: as of `duplicate_findings`."""
+def split_findings(lines: Sequence[InspectedLine], doubles: Doubles) -> list[Finding]:
+    """Leaks between splits, unknown writers, and too few lines."""
     return [
-        *_images(same_images(lines), "image-in-two-splits", "the same image"),
-        *_images(near_images(lines) if nearly else [], "near-image-in-two-splits", "nearly the same image"),
+        *_images(doubles.same, "image-in-two-splits", "the same image"),
+        *_images(doubles.near, "near-image-in-two-splits", "nearly the same image"),
         *_shared_pages(lines),
         *_shared_writers(lines),
         *_unknown(lines),
