@@ -1,5 +1,6 @@
 """What every registered dataset promises; paragraphs; and what is said of data that are wrong or too few."""
 
+import json
 import unicodedata
 from itertools import islice
 
@@ -15,6 +16,7 @@ from text_recognizer.learning.data.checks import FEW_LINES, LeftOut, warn_if_few
 from text_recognizer.learning.data.forms import TracedPage
 from text_recognizer.learning.data.iam import iam_lines
 from text_recognizer.learning.data.lines import LineLabel
+from text_recognizer.learning.data.pages import pages
 from text_recognizer.learning.data.paragraphs import PAGE_WIDTH
 from text_recognizer.learning.data.registry import DATASETS, find, load
 from text_recognizer.learning.data.sources import (
@@ -199,3 +201,18 @@ def test_lines_of_one_face_show_no_other_lines(bare_data):
     for number in range(3):
         _, label = generator.line(number, random.Random(number), generator.handwriting[:1])
         assert label.writer == f"font-{generator.handwriting[0].path.stem}"
+
+
+def test_where_no_page_is_set_apart_a_tenth_of_the_letters_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXT_RECOGNIZER_DATA", str(tmp_path))
+    folder = tmp_path / "hooker" / "pages"
+    folder.mkdir(parents=True)
+    names = [f"letter_{letter}_{page:03d}" for letter in range(100) for page in range(3)]
+    for name in names:
+        (folder / f"{name}.webp").touch()
+    rows = [{"page": name, "split": "train", "lines": []} for name in names]
+    (folder.parent / "pages.json").write_text(json.dumps(rows), encoding="utf-8")
+    train, val = ({page.identifier for page in pages("hooker", split)} for split in ("train", "val"))
+    assert train | val == set(names)
+    assert not {name[:-4] for name in train} & {name[:-4] for name in val}, "pages of one letter are on one side"
+    assert 5 <= len(val) / 3 <= 15

@@ -11,6 +11,7 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION, normalize_line
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.synthetic import SyntheticLines
+from text_recognizer.learning.training.growing import grow
 from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
 from text_recognizer.recognition.bundle import Session, find_bundle, load_bundle
 from text_recognizer.recognition.decoding import softmax
@@ -50,6 +51,37 @@ def test_a_network_of_another_shape_is_refused():
         load_bundle_weights(networks.build("crnn", **SMALL["crnn"]), find_bundle("lines"))
 
 
+def grown(**fields):
+    return networks.build("crnn", **SMALL["crnn"] | {"classes": 9} | fields)
+
+
+@pytest.mark.parametrize("larger", [{"channels": [8, 24, 32]}, {"blocks": [2, 1, 3]}, {"stem": 12}])
+def test_a_grown_network_computes_what_it_did_and_learns_with_all_of_its_weights(larger):
+    torch.manual_seed(0)
+    small = grown(channels=[8, 16, 24], blocks=[1, 1, 2], stem=8)
+    large = grown(**{"channels": [8, 16, 24], "blocks": [1, 1, 2], "stem": 8} | larger)
+    images = torch.rand(3, 1, 64, 192)
+    calibrate(small, [images])
+    grow(small, large)
+    for before, after in zip(
+        small.eval().forward_with_shortcut(images), large.eval().forward_with_shortcut(images), strict=True
+    ):
+        torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
+    optimizer = torch.optim.AdamW(large.train().parameters(), 1e-3)
+    start = {name: weight.detach().clone() for name, weight in large.named_parameters()}
+    for _ in range(2):  # what nothing listens to yet has no gradient in the first step
+        optimizer.zero_grad()
+        torch.stack([logits.square().mean() for logits in large.forward_with_shortcut(images)]).sum().backward()
+        optimizer.step()
+    still = [name for name, weight in large.named_parameters() if weight.ndim > 1 and (weight == start[name]).all()]
+    assert still == []
+
+
+def test_only_the_cnn_can_grow():
+    with pytest.raises(ValueError, match="only the CNN"):
+        grow(grown(), grown(hidden=SMALL["crnn"].get("hidden", 256) + 8))
+
+
 def test_an_experiment_begins_with_a_bundle(tiny_data, tmp_path):
     first = program("train", "experiments/lines.yaml", "--name=first", "--trainer.epochs=1", *TINY_LINES)
     assert first.returncode == 0, first.stderr
@@ -58,6 +90,10 @@ def test_an_experiment_begins_with_a_bundle(tiny_data, tmp_path):
     start = f"--start_from={tmp_path / 'first'}"
     second = program("train", "experiments/lines.yaml", "--name=second", "--trainer.epochs=1", start, *TINY_LINES)
     assert second.returncode == 0, second.stderr
+    larger = "--network.fields={stem: 4, channels: [4, 8, 12], blocks: [1, 2, 1], hidden: 8, layers: 1}"
+    options = ("--name=grown", "--trainer.epochs=1", start, *TINY_LINES, larger)
+    third = program("train", "experiments/lines.yaml", *options)
+    assert third.returncode == 0, third.stderr
     unknown = program("train", "experiments/lines.yaml", "--name=third", "--start_from=nothing", *TINY_LINES)
     assert unknown.returncode == 2
     assert "no model bundle" in unknown.stderr

@@ -138,13 +138,13 @@ _CATALOGUE = "its page in the catalogue https://htr-united.github.io"
 #: Datasets of pages, whose lines are cut from their outlines: about, licence, source, splits.
 _PAGES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "copiste": ("Copiste d'un jour: modern French, 267 volunteers", "CC BY 4.0", _CATALOGUE, ("train", "val")),
-    "hooker": ("letters of J. D. Hooker, English, 1850 to 1911", "CC BY-SA 4.0", _CATALOGUE, ("train",)),
-    "lathrop": ("memorials for J. L. Stanford, English, 1905", "CC BY 4.0", _CATALOGUE, ("train",)),
+    "hooker": ("letters of J. D. Hooker, English, 1850 to 1911", "CC BY-SA 4.0", _CATALOGUE, ("train", "val")),
+    "lathrop": ("memorials for J. L. Stanford, English, 1905", "CC BY 4.0", _CATALOGUE, ("train", "val")),
     "poilus": (
         "wills of French soldiers, 1914 to 1918",
         "CC BY 4.0",
         "https://github.com/HTR-United/CREMMA-AN-TestamentsDePoilus",
-        ("train",),
+        ("train", "val"),
     ),
 }
 _COPISTE = ("CC BY 4.0", _PAGES["copiste"][2] + ", into copiste/", ("train", "val"))

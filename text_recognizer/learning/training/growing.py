@@ -1,0 +1,86 @@
+"""Make a trained CRNN wider and deeper without changing what it computes, to go on learning with more room.
+
+After Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer" (ICLR 2016), with zeros in the place of
+copied channels: what is new is computed from random weights, and what was there before does not yet listen to it. An
+added residual block begins with a branch of zero, as in Goyal et al., "Accurate, Large Minibatch SGD" (2017).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from text_recognizer.learning.networks.crnn import CRNN, CRNNConfig
+
+
+def can_grow(small: CRNNConfig, large: CRNNConfig) -> bool:
+    """Whether `large` has the shape of `small` with a CNN that is wider or deeper, or both."""
+    if any(getattr(small, name) != getattr(large, name) for name in ("hidden", "layers", "frames_per_step")):
+        return False
+    sizes = [[config.stem, *config.channels, *config.blocks] for config in (small, large)]
+    stages = [(len(config.channels), len(config.blocks)) for config in (small, large)]
+    return stages[0] == stages[1] and all(few <= many for few, many in zip(*sizes, strict=True))
+
+
+def smaller(network: CRNN, folder: Path) -> CRNN | None:
+    """A network of the shape of the bundle in `folder`, where `network` is that with a larger CNN; else None."""
+    provenance = json.loads((folder / "bundle.json").read_text(encoding="utf-8")).get("provenance", {})
+    choice = provenance.get("experiment", {}).get("network", {})
+    if choice.get("name") != "crnn":
+        return None
+    config = CRNNConfig(**choice.get("fields", {}) | {"classes": network.config.classes})
+    shape = (config.stem, config.channels, config.blocks)
+    if shape == (network.config.stem, network.config.channels, network.config.blocks):
+        return None
+    return CRNN(config) if can_grow(config, network.config) else None
+
+
+def grow(small: CRNN, large: CRNN) -> None:
+    """Copy what `small` knows into `large`, which then computes the same logits, the shortcut's too.
+
+    Raises ValueError where `large` is not `small` with a wider or deeper CNN.
+    """
+    if not can_grow(small.config, large.config):
+        raise ValueError(
+            "only the CNN of a CRNN can grow: stem, channels and blocks may be larger than the bundle's, everything "
+            f"else must be the same (bundle {small.config}, network {large.config})"
+        )
+    known = small.state_dict()
+    with torch.no_grad():
+        for name, target in large.state_dict().items():
+            source = known.get(_before(name, small.config, large.config))
+            if source is not None:
+                _put(source, target)
+        for stage, (few, many) in enumerate(zip(small.config.blocks, large.config.blocks, strict=True)):
+            for block in range(few, many):
+                norm = large.cnn[_first_block(large.config, stage) + block].second[1]
+                nn.init.zeros_(norm.weight)  # type: ignore[arg-type]
+
+
+def _put(source: torch.Tensor, target: torch.Tensor) -> None:
+    """Into the corner of a larger weight; what was there before does not listen to what is new."""
+    corner = tuple(slice(0, size) for size in source.shape)
+    if target.ndim > 1:
+        target[: source.shape[0], source.shape[1] :] = 0
+    target[corner] = source
+
+
+def _first_block(config: CRNNConfig, stage: int) -> int:
+    """Where the residual blocks of a stage begin in the CNN: behind the stem, earlier stages and a convolution."""
+    return 2 + sum(1 + blocks for blocks in config.blocks[:stage])
+
+
+def _before(name: str, small: CRNNConfig, large: CRNNConfig) -> str:
+    """What a weight of the larger network is called in the smaller one; "" for one of an added block."""
+    part, _, rest = name.partition(".")
+    number, _, weight = rest.partition(".")
+    if part != "cnn" or number == "0":
+        return name
+    for stage, blocks in enumerate(small.blocks):
+        offset = int(number) - _first_block(large, stage)
+        if offset < large.blocks[stage]:
+            return f"cnn.{_first_block(small, stage) + offset}.{weight}" if offset < blocks else ""
+    return ""
