@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 
 from text_recognizer.learning.data.alto import line_text
 from text_recognizer.learning.data.checks import LeftOut
@@ -98,6 +98,39 @@ def test_every_version_gives_the_same_lines(tmp_path, content):
         assert np.min(line["polygon"], axis=0) == pytest.approx((x, y))
         assert np.max(line["polygon"], axis=0) == pytest.approx((x + w, y + h))
         assert y < line["baseline"][0][1] < y + h
+
+
+def store(picture: Image.Image, path: Path, kind: str) -> None:
+    """Save a gray page otherwise: with 16 bits, or lying on its side with an EXIF orientation that says so."""
+    if kind == "16 bits":
+        Image.fromarray(np.array(picture).astype(np.uint16) * 257).save(path)
+        return
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # shown turned by 90 degrees clockwise
+    picture.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "on its side"])
+def test_pages_are_opened_as_reading_opens_them(tmp_path, kind):
+    draw(tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as picture:
+        plain = np.array(picture)
+        store(picture, tmp_path / "p.png", kind)
+    (tmp_path / "p.xml").write_text(page_xml("p.png", "2019-07-15"), encoding="utf-8")
+    page = read_page(tmp_path / "p.xml", LeftOut("x"))
+    assert (page.image() == plain).all()
+    assert np.max(page.lines[0]["polygon"], axis=0) == pytest.approx((340, 80))
+
+
+def test_a_file_of_the_picture_as_it_is_stored_is_taken_so(tmp_path):
+    draw(tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as picture:
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        plain = np.array(picture)
+        picture.save(tmp_path / "p.png", exif=exif)
+    (tmp_path / "p.xml").write_text(page_xml("p.png", "2019-07-15"), encoding="utf-8")
+    assert (read_page(tmp_path / "p.xml", LeftOut("x")).image() == plain).all()
 
 
 @pytest.fixture

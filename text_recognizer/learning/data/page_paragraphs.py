@@ -156,9 +156,10 @@ def _block(lines: list[RegionLine], size: tuple[int, int]) -> tuple[int, int, in
 
 
 def _samples(regions: list[Region], folder: str, detector: LineDetector) -> Iterator[tuple[Ink, ParagraphLabel]]:
-    for path, members in groupby(regions, key=lambda region: region.page.path):
-        page = PageTruth("", path, []).image()
-        for region in members:
+    for _, members in groupby(regions, key=lambda region: region.page.path):
+        of_page = list(members)
+        page = of_page[0].page.image()
+        for region in of_page:
             text = "\n".join(line.text for line in region.lines)
             writer = f"{folder}-{region.page.identifier}"
             yield region_image(page, region, detector), ParagraphLabel(region.identifier, text, writer, folder)

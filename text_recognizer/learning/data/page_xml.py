@@ -19,7 +19,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from text_recognizer.images import CUT_VERSION
 from text_recognizer.learning.data.alto import read_alto
@@ -34,6 +34,7 @@ from text_recognizer.learning.data.xml_files import parse_xml
 SPLITS = ("train", "val", "test")
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 _XML_FOLDERS = ("page", "alto", "PAGE", "ALTO")
+_QUARTER_TURNS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _SHAPE_TOLERANCE = 0.02  # between the proportions of the image on disk and of the one in the XML
 
 
@@ -91,7 +92,7 @@ def read_page(path: Path, left_out: LeftOut) -> PageTruth:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     picture = _picture(path, page.picture)
-    size = _size(picture, path)
+    size, as_stored = _size(picture, page, path)
     scale = _scale(page, size, path)
     lines, silent = [], []
     for number, line in enumerate(page.lines):
@@ -105,7 +106,7 @@ def read_page(path: Path, left_out: LeftOut) -> PageTruth:
             left_out.add("neither outline nor baseline", where)
         else:
             lines.append(found)
-    return PageTruth(picture.stem, picture, lines, silent)
+    return PageTruth(picture.stem, picture, lines, silent, as_stored)
 
 
 def _xml_files(folder: Path) -> list[Path]:
@@ -150,25 +151,36 @@ def _picture(path: Path, name: str) -> Path:
     )
 
 
-def _size(picture: Path, path: Path) -> tuple[int, int]:
+def _size(picture: Path, page: XmlPage, path: Path) -> tuple[tuple[int, int], bool]:
+    """Width and height of the picture, and whether the file means it as stored: programs differ in whether they heed
+    EXIF, so a quarter turn counts where the file's own proportions are those of the upright picture."""
     try:
         with Image.open(picture) as image:
-            return image.size
+            turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
+            stored, upright = image.size, image.size[::-1] if turned else image.size
+            as_stored = turned and not _same_shape(page, upright) and _same_shape(page, stored)
+            return (stored if as_stored else upright), as_stored
     except UnidentifiedImageError as error:
         raise ValueError(f"{picture}, the image of {path}, is no image") from error
+
+
+def _same_shape(page: XmlPage, size: tuple[int, int]) -> bool:
+    """Whether a file is of pictures of these proportions; where it does not say, it may be."""
+    if page.width <= 0 or page.height <= 0:
+        return True
+    return abs(size[0] / page.width / (size[1] / page.height) - 1) <= _SHAPE_TOLERANCE
 
 
 def _scale(page: XmlPage, size: tuple[int, int], path: Path) -> float:
     """Pixels of the image a unit of the file: not 1 for millimetres, or where the image was reduced since."""
     if page.width <= 0 or page.height <= 0:
         return 1.0
-    across, down = size[0] / page.width, size[1] / page.height
-    if abs(across / down - 1) > _SHAPE_TOLERANCE:
+    if not _same_shape(page, size):
         raise ValueError(
             f"{path} is of an image of {page.width:g} x {page.height:g}, its image has {size[0]} x {size[1]} pixels: "
             "another one, or turned or cropped since"
         )
-    return across
+    return size[0] / page.width
 
 
 def _in_pixels(line: XmlLine, scale: float, size: tuple[int, int]) -> dict[str, Any]:

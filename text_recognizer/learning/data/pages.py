@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags
 
 from text_recognizer.alphabet import Alphabet, normalize_text
-from text_recognizer.images import CUT_VERSION, cut_line, normalize_line
+from text_recognizer.images import CUT_VERSION, cut_line, normalize_line, open_image, to_gray
+from text_recognizer.images.open import image_header, read_file
 from text_recognizer.learning.data.cache import fingerprint
 from text_recognizer.learning.data.checks import LeftOut
 from text_recognizer.learning.data.lines import LineDataset, LineLabel, cached_lines
@@ -33,18 +34,23 @@ _SPLIT_VERSION = 1  # of the rule by which pages are set apart
 class PageTruth:
     """A page image on disk and its lines, each a dict with text, polygon and baseline in pixels.
 
-    silent: lines of which no text is known, where they are known, of the same form.
+    silent: lines of which no text is known, where they are known, of the same form. as_stored: those pixels are of the
+    picture as its file stores it, not of the one that its EXIF orientation turns upright.
     """
 
     identifier: str
     path: Path
     lines: list[dict[str, Any]]
     silent: list[dict[str, Any]] = field(default_factory=list)
+    as_stored: bool = False
 
     def image(self) -> NDArray[np.uint8]:
-        """The page as uint8 (H, W) gray."""
-        with Image.open(self.path) as image:
-            return np.array(image.convert("L"))
+        """The page as uint8 (H, W) gray, opened as reading opens it. Raises ImageError (a ValueError)."""
+        if not self.as_stored:
+            return to_gray(open_image(self.path))
+        with image_header(read_file(self.path)) as picture:
+            picture.getexif().pop(ExifTags.Base.Orientation, None)
+            return to_gray(open_image(picture))
 
 
 def pages(name: str, split: str) -> list[PageTruth]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from text_recognizer.images import cut_line
 from text_recognizer.learning.data.checks import LeftOut, any_alphabet
@@ -118,7 +117,7 @@ def _xml_findings(broken: list[Concern], left_out: LeftOut) -> list[Finding]:
 def _cut(page: PageTruth, file: Path, number: int, line: dict[str, Any], split: str) -> InspectedLine:
     def fetch() -> tuple[Gray, str]:
         try:
-            image = _page_image(page.path)
+            image = _page_image(page.path, page.as_stored)
         except (ValueError, OSError) as problem:
             raise UnusableImageError("broken-image", f"{page.path.name}: {problem}") from problem
         crop = cut_line(image, np.array(line["baseline"]), np.array(line["polygon"]))
@@ -129,10 +128,9 @@ def _cut(page: PageTruth, file: Path, number: int, line: dict[str, Any], split: 
 
 
 @lru_cache(maxsize=2)
-def _page_image(path: Path) -> Gray:
+def _page_image(path: Path, as_stored: bool) -> Gray:
     """A page in gray; lines are inspected page by page."""
-    with Image.open(path) as image:
-        return np.array(image.convert("L"))
+    return PageTruth("", path, [], as_stored=as_stored).image()
 
 
 def _digest(image: Gray) -> str:
