@@ -2,10 +2,11 @@
 
     TEXT_RECOGNIZER_DATA=... python benchmarks/accuracy.py [--model BUNDLE] [--detector BUNDLE] [--fast]
 
-Lines: greedy decoding, then with the language model, which pages are read with too; corpus CER and WER on text as it
-stands, runs of spaces collapsed. Pages: lines at IoU 0.5, and the CER of the whole text in reading order. What the
-ground truth leaves out counts neither way: print and signature on whole IAM forms, the notice printed on Copiste
-pages. Pages with crossed-out words count for line detection only.
+Lines of val, and of the historical letters that were set apart: greedy decoding, then with the language model, which
+pages are read with too; corpus CER and WER on text as it stands, runs of spaces collapsed. Pages: lines at IoU 0.5, and
+the CER of the whole text in reading order. What the ground truth leaves out counts neither way: print and signature on
+whole IAM forms, the notice printed on Copiste pages. Pages with crossed-out words count for line
+detection only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from machine import machine
 
 from text_recognizer import TextRecognizer
 from text_recognizer.learning.evaluation.report import LINE_SETS, print_lines, print_pages
+
+HISTORICAL = ("hooker-val", "lathrop-val", "poilus-val")
 
 
 def main() -> None:
@@ -29,7 +32,7 @@ def main() -> None:
     print(machine())
     for language in dict.fromkeys(("none", options.language)):
         recognizer = TextRecognizer(lines=options.model, detector=options.detector, language=language)
-        print_lines(recognizer.line_reader, list(LINE_SETS))
+        print_lines(recognizer.line_reader, [*LINE_SETS, *HISTORICAL])
     print_pages(recognizer, photographs=not options.fast)
 
 
