@@ -11,8 +11,10 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION, normalize_line
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.synthetic import SyntheticLines
+from text_recognizer.learning.training.blending import with_start
+from text_recognizer.learning.training.export import write_bundle
 from text_recognizer.learning.training.growing import grow
-from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
+from text_recognizer.learning.training.warm_start import bundle_alphabet, calibrate, load_bundle_weights
 from text_recognizer.recognition.bundle import Session, find_bundle, load_bundle
 from text_recognizer.recognition.decoding import softmax
 
@@ -97,3 +99,58 @@ def test_an_experiment_begins_with_a_bundle(tiny_data, tmp_path):
     unknown = program("train", "experiments/lines.yaml", "--name=third", "--start_from=nothing", *TINY_LINES)
     assert unknown.returncode == 2
     assert "no model bundle" in unknown.stderr
+
+
+def blended(bundle, share):
+    torch.manual_seed(1)
+    fields = SMALL["crnn"] | {"channels": [8, 20, 16], "blocks": [1, 1, 2]}
+    fields.pop("classes")
+    alphabet = bundle_alphabet(bundle)
+    network = networks.build("crnn", classes=len(alphabet), **fields)
+    calibrate(network, [torch.rand(2, 1, 64, 128)])
+    experiment = {
+        "task": "lines",
+        "start_from": str(bundle),
+        "network": {"name": "crnn", "fields": fields},
+        "alphabet": "".join(alphabet.characters),
+    }
+    weights = {f"network.{name}": weight.clone() for name, weight in network.state_dict().items()}
+    mixed = networks.build("crnn", classes=len(alphabet), **fields)
+    found = with_start(experiment, weights, share)
+    mixed.load_state_dict({name.removeprefix("network."): weight for name, weight in found.items()})
+    return network.eval(), mixed.eval()
+
+
+def small_bundle(folder):
+    torch.manual_seed(2)
+    fields = {name: value for name, value in SMALL["crnn"].items() if name != "classes"}
+    network = networks.build("crnn", classes=len(Alphabet()), **fields).eval()
+    identity = {"name": "small", "task": "lines", "version": "1", "normalization": NORMALIZATION_VERSION}
+    provenance = {
+        "experiment": {
+            "task": "lines",
+            "name": "small",
+            "network": {"name": "crnn", "fields": fields},
+            "data": {"train": []},
+        }
+    }
+    folder.mkdir()
+    settings = {"alphabet": "".join(Alphabet().characters)}
+    write_bundle(
+        folder, network, identity, settings, provenance | {"epochs": 1, "steps": 1, "parameters": 1, "exported": ""}
+    )
+    return network
+
+
+def test_a_run_can_be_blended_with_the_smaller_bundle_that_it_began_with(tmp_path):
+    small = small_bundle(tmp_path / "small")
+    images = torch.rand(2, 1, 64, 192)
+    run, whole = blended(tmp_path / "small", 1.0)
+    torch.testing.assert_close(whole(images), run(images), rtol=1e-3, atol=1e-4)
+    _, none = blended(tmp_path / "small", 0.0)
+    torch.testing.assert_close(none(images), small(images), rtol=1e-2, atol=1e-2)  # stored in half precision
+    _, half = blended(tmp_path / "small", 0.5)
+    assert not torch.allclose(half(images), run(images), atol=1e-3)
+    assert not torch.allclose(half(images), small(images), atol=1e-3)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        blended(tmp_path / "small", 1.5)

@@ -30,10 +30,14 @@ def export(
     stretch: Annotated[
         float, typer.Option(min=0.5, max=2, help="Make lines so much wider for reading; measure what suits a model.")
     ] = 1.0,
+    share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of what was learned in a mean with the bundle that the run began with."),
+    ] = 1.0,
 ) -> None:
     """Write a model bundle (model.onnx, bundle.json, README.md) from the last checkpoint of a run, or of several."""
     with explained():
         from text_recognizer.learning.training.export import export_run
 
-        folder = export_run(runs[0], output, version, measure, runs[1:], language, stretch, detector)
+        folder = export_run(runs[0], output, version, measure, runs[1:], language, stretch, detector, share)
     typer.echo(f"wrote {folder}")

@@ -25,8 +25,9 @@ _NETWORKS = {
     "ensemble": "several networks",
 }
 _LIMITS = {
-    "lines": "English and French hands of today are what it knows best. Historical hands, vertical text, formulas "
-    "and scripts other than Latin it does not know. It decides letter by letter: names and numbers deserve a look.",
+    "lines": "English and French hands of today are what it knows best. Historical hands it reads far worse; "
+    "vertical text, formulas and scripts other than Latin it does not know. It decides letter by letter: names and "
+    "numbers deserve a look.",
     "attention-lines": "As it knows what it wrote before, it may write a likely word where another one stands, or lose "
     "its way and leave words out.",
     "paragraphs": "One column of English handwriting of today, of two to a dozen lines, upright, is what it knows. It "
@@ -133,6 +134,11 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
     )
     if runs := provenance.get("mean_of"):
         training += f" Its weights are the mean of those of the runs {', '.join(runs)}; steps are of all of them."
+    if "share_of_new_weights" in provenance and "fine_tuned_from" not in provenance:
+        training += (
+            f" What it learned counts {provenance['share_of_new_weights']:.2f} in a mean with the "
+            f"`{experiment.get('start_from', '')}` that it began with."
+        )
     if whole := provenance.get("quantized_from"):
         training += f" Quantised from {whole}: it computes with 8-bit integers."
     training += _datasets(experiment.get("datasets", []))

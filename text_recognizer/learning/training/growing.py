@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from text_recognizer.learning.networks.crnn import CRNN, CRNNConfig
+from text_recognizer.learning.networks.crnn import CRNN, CRNNConfig, ResidualBlock
 
 
 def can_grow(small: CRNNConfig, large: CRNNConfig) -> bool:
@@ -56,8 +56,9 @@ def grow(small: CRNN, large: CRNN) -> None:
                 _put(source, target)
         for stage, (few, many) in enumerate(zip(small.config.blocks, large.config.blocks, strict=True)):
             for block in range(few, many):
-                norm = large.cnn[_first_block(large.config, stage) + block].second[1]
-                nn.init.zeros_(norm.weight)  # type: ignore[arg-type]
+                added = large.cnn[_first_block(large.config, stage) + block]
+                assert isinstance(added, ResidualBlock)
+                nn.init.zeros_(added.second[1].weight)  # type: ignore[arg-type]
 
 
 def _put(source: torch.Tensor, target: torch.Tensor) -> None:

@@ -143,6 +143,7 @@ _LSTMS = ("LSTM", "DynamicQuantizeLSTM")
 
 _EXPANDED: dict[str, Callable[..., NDArray]] = {
     "Cast": lambda _, numbers: numbers.astype(np.float32),
+    "Identity": lambda _, numbers: numbers,  # a weight that is the same as another one
     "Mul": lambda _, numbers, scale: numbers * scale,
     "DequantizeLinear": _dequantized,
 }
