@@ -93,7 +93,9 @@ def test_a_folder_without_faults_has_no_errors(tmp_path, drawn, judge):
     found = inspect(together([gather(str(write(tmp_path / "lines", rows, images)))]), judge, quiet=True)
     assert not found.has_errors
     grave = {finding.code for finding in found.findings if finding.severity != "note"}
-    assert {"few-lines"} <= grave <= {"few-lines", "mixed-double-quotes"}
+    assert {"few-lines"} <= grave <= {"few-lines", "mixed-double-quotes", "disputed"}
+    disputed = [concern for one in found.findings if one.code == "disputed" for concern in one.concerns]
+    assert len(disputed) <= 1, "the recogniser may be wrong, and sure of it, once in ten lines of odd fonts"
     assert found.read == 10
 
 

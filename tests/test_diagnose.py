@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import write_pages
 from typer.testing import CliRunner
 
 from text_recognizer.cli.main import app
@@ -49,9 +50,11 @@ def test_the_largest_part_comes_first_and_the_picture_shows_all():
 
 
 def test_the_shipped_line_recogniser(tiny_data):
+    for name in ("hooker", "lathrop", "poilus"):
+        write_pages(tiny_data / name)
     terms = diagnose("lines", samples=20, irreducible=0.01)
     assert [term.name for term in terms] == ["irreducible", "bias", "variance", "shift"]
-    assert "iam-train, copiste-train, synthetic" in terms[1].about
+    assert "iam-train, copiste-train, hooker-train, poilus-train, lathrop-train, synthetic" in terms[1].about
     assert "3 of iam-val" in diagnose("lines", target=["iam-val"], samples=20)[3].about
     # The default target is what the experiment validates on: the parts add up to the error there.
     assert f"{100 * sum(term.value for term in terms):.2f} %" in terms[3].about

@@ -12,8 +12,9 @@ from text_recognizer.images import NORMALIZATION_VERSION, normalize_line
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.synthetic import SyntheticLines
 from text_recognizer.learning.training.blending import with_start
+from text_recognizer.learning.training.choices import NetworkChoice
 from text_recognizer.learning.training.export import write_bundle
-from text_recognizer.learning.training.growing import grow
+from text_recognizer.learning.training.growing import adopt_shape, grow
 from text_recognizer.learning.training.warm_start import bundle_alphabet, calibrate, load_bundle_weights
 from text_recognizer.recognition.bundle import Session, find_bundle, load_bundle
 from text_recognizer.recognition.decoding import softmax
@@ -154,3 +155,15 @@ def test_a_run_can_be_blended_with_the_smaller_bundle_that_it_began_with(tmp_pat
     assert not torch.allclose(half(images), small(images), atol=1e-3)
     with pytest.raises(ValueError, match="from 0 to 1"):
         blended(tmp_path / "small", 1.5)
+
+
+def test_an_experiment_takes_the_shape_of_the_bundle_where_it_names_no_other():
+    shape = {"channels": [48, 112, 224], "blocks": [1, 3, 3]}
+    for choice, expected in (
+        (NetworkChoice("crnn", {"dropout": 0.3}), shape | {"dropout": 0.3}),
+        (NetworkChoice("crnn", {"blocks": [1, 4, 4]}), shape | {"blocks": [1, 4, 4]}),
+        (NetworkChoice("resnet-transformer", {"width": 64}), shape | {"width": 64}),
+        (NetworkChoice("line-cnn", {}), {}),
+    ):
+        adopt_shape(choice, find_bundle("lines"))
+        assert choice.fields == expected

@@ -89,23 +89,30 @@ def place(tab):
     return tab.inner_text("#where"), tab.input_value("#text")
 
 
+def shown_reading(running, tab):
+    """The reading of the line that a tab shows."""
+    text = tab.input_value("#text")
+    return next(r for r in running.readings.values() if text in [line["text"] for line in r["page"]["lines"]])
+
+
 def test_a_page_is_read_reviewed_by_keyboard_and_exported(running, people, tmp_path, monkeypatch):
     ada, ben = people(running, "Ada"), people(running, "Ben")
     for tab in (ada, ben):
         tab.wait_for_selector("#panel:visible")
-    assert place(ada)[0].split(",")[0] != place(ben)[0].split(",")[0]  # of different readings
+    assert shown_reading(running, ada)["id"] != shown_reading(running, ben)["id"]
     shown = {tab: tab.inner_text("#why") for tab in (ada, ben)}
     assert all(reasons.startswith("confidence ") and "least sure of" in reasons for reasons in shown.values())
     assert sum("unlike the usual pages: " in reasons for reasons in shown.values()) == 1
     assert ada.locator("#command-box").count() == ada.locator("#order option[value=disputed]").count() == 0
     until(ada, "document.querySelector('#strip').naturalWidth > 20")
     until(ada, "document.querySelectorAll('#viewer svg .line').length > 1")
+    reading = shown_reading(running, ada)
     before, text = place(ada)
     ada.keyboard.press("End")
     ada.keyboard.type(" reviewed")
     ada.keyboard.press("Enter")
     until(ada, f"document.querySelector('#where').textContent !== {before!r}")
-    reading = next(r for r in running.readings.values() if text in [line["text"] for line in r["page"]["lines"]])
+    assert text in [line["text"] for line in reading["page"]["lines"]]
     kept = httpx.get(f"{running.url}/v1/readings/{reading['id']}").json()
     assert f"{text} reviewed" in kept["pages"][0]["page"]["text"]
     confirmed = place(ada)

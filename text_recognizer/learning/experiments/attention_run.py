@@ -16,6 +16,7 @@ from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.training.attention import AttentionModule
 from text_recognizer.learning.training.attention_data import ParagraphDataModule
 from text_recognizer.learning.training.attention_lines import AttentionLineDataModule
+from text_recognizer.learning.training.growing import adopt_shape
 from text_recognizer.learning.training.lines import LineData
 from text_recognizer.learning.training.warm_start import calibrate, load_bundle_cnn
 from text_recognizer.recognition.bundle import file_hash, find_bundle
@@ -31,6 +32,9 @@ def build_attention(
     experiment: ParagraphExperiment | AttentionLineExperiment,
 ) -> tuple[AttentionModule, ParagraphDataModule | AttentionLineDataModule]:
     """The Lightning module and data module of an experiment on paragraphs or on lines."""
+    start = experiment.start_from
+    if start and not (runs_dir() / start / "last.ckpt").is_file():
+        adopt_shape(experiment.network, find_bundle(start))
     module = AttentionModule(
         experiment.network,
         Alphabet(),

@@ -38,7 +38,7 @@ from text_recognizer.learning.experiments.trainer import make_trainer
 from text_recognizer.learning.networks.crnn import CRNN
 from text_recognizer.learning.training.alphabets import line_alphabet
 from text_recognizer.learning.training.attention_data import ParagraphDataModule
-from text_recognizer.learning.training.growing import grow, smaller
+from text_recognizer.learning.training.growing import adopt_shape, grow, smaller
 from text_recognizer.learning.training.lines import LineDataModule, LineRecognizerModule
 from text_recognizer.learning.training.ranks import first, rank
 from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
@@ -69,6 +69,8 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
         return recognizer, CharacterDataModule(experiment.data, experiment.seed)
     if isinstance(experiment, ParagraphExperiment | AttentionLineExperiment):
         return build_attention(experiment)
+    if experiment.start_from:
+        adopt_shape(experiment.network, find_bundle(experiment.start_from))
     lines_of = experiment.data
     alphabet = line_alphabet(lines_of.train, experiment.start_from, lines_of.extend_alphabet, lines_of.more_characters)
     module = LineRecognizerModule(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from text_recognizer.learning.networks.crnn import CRNN, CRNNConfig, ResidualBlock
+from text_recognizer.learning.training.choices import NetworkChoice
 
 
 def can_grow(small: CRNNConfig, large: CRNNConfig) -> bool:
@@ -25,10 +27,22 @@ def can_grow(small: CRNNConfig, large: CRNNConfig) -> bool:
     return stages[0] == stages[1] and all(few <= many for few, many in zip(*sizes, strict=True))
 
 
+def adopt_shape(choice: NetworkChoice, folder: Path) -> None:
+    """Give a network the shape of the bundle in `folder` that it begins with, where the choice names no other one; to
+    a reader of paragraphs that begins with a CRNN, the shape of its CNN."""
+    begun = _choice(folder)
+    fields = begun.get("fields", {})
+    if begun.get("name") == choice.name:
+        known = fields.keys() - {"classes", "dropout"}
+    else:
+        both = (begun.get("name"), choice.name) == ("crnn", "resnet-transformer")
+        known = fields.keys() & {"stem", "channels", "blocks"} if both else set()
+    choice.fields = {name: fields[name] for name in sorted(known)} | choice.fields
+
+
 def smaller(network: CRNN, folder: Path) -> CRNN | None:
     """A network of the shape of the bundle in `folder`, where `network` is that with a larger CNN; else None."""
-    provenance = json.loads((folder / "bundle.json").read_text(encoding="utf-8")).get("provenance", {})
-    choice = provenance.get("experiment", {}).get("network", {})
+    choice = _choice(folder)
     if choice.get("name") != "crnn":
         return None
     config = CRNNConfig(**choice.get("fields", {}) | {"classes": network.config.classes})
@@ -59,6 +73,13 @@ def grow(small: CRNN, large: CRNN) -> None:
                 added = large.cnn[_first_block(large.config, stage) + block]
                 assert isinstance(added, ResidualBlock)
                 nn.init.zeros_(added.second[1].weight)  # type: ignore[arg-type]
+
+
+def _choice(folder: Path) -> dict[str, Any]:
+    """Name and fields of the network of a bundle; {} where it does not say."""
+    provenance = json.loads((folder / "bundle.json").read_text(encoding="utf-8")).get("provenance", {})
+    found: dict[str, Any] = provenance.get("experiment", {}).get("network", {})
+    return found
 
 
 def _put(source: torch.Tensor, target: torch.Tensor) -> None:
