@@ -5,8 +5,7 @@
 Lines of val, and of the historical letters that were set apart: greedy decoding, then with the language model, which
 pages are read with too; corpus CER and WER on text as it stands, runs of spaces collapsed. Pages: lines at IoU 0.5, and
 the CER of the whole text in reading order. What the ground truth leaves out counts neither way: print and signature on
-whole IAM forms, the notice printed on Copiste pages. Pages with crossed-out words count for line
-detection only.
+whole IAM forms, the notice printed on Copiste pages. Pages with crossed-out words count for line detection only.
 """
 
 from __future__ import annotations

@@ -55,40 +55,35 @@ def fill(store: FeedbackStore, readings: int) -> None:
         store.add_corrections(kept.id, [NewCorrection(0, 0, "plain word")], "Dora")
 
 
-def timed(times: list[float], ask: Callable[[], Any]) -> Any:
-    """What `ask` says; how many milliseconds it took goes to `times`."""
+def timed(ask: Callable[[], Any]) -> tuple[Any, float]:
+    """What `ask` says, and how many milliseconds it took."""
     start = time.perf_counter()
     answer = ask()
-    times.append(1000 * (time.perf_counter() - start))
-    return answer
+    return answer, 1000 * (time.perf_counter() - start)
 
 
 def measure(url: str, folder: Path, readings: int) -> str:
     """One row of the table."""
     store, reviews = FeedbackStore(url, str(folder)), ReviewStore(url)
     fill(store, readings)
-    taken: list[float] = []
-    first: list[float] = []
     queue = ReviewQueue(ReviewSource(reviews, store, None))
-    timed(first, lambda: queue.next(PEOPLE[0]))
-    timed(taken, lambda: all(iter(reviews.prepare, False)))
-    handed: list[float] = []
-    saved: list[float] = []
+    _, first = timed(lambda: queue.next(PEOPLE[0]))
+    _, taken = timed(lambda: all(iter(reviews.prepare, False)))
+    handed, saved = [], []
     for number in range(HANDED_OUT):
         who = PEOPLE[number % len(PEOPLE)]
-        task = timed(handed, lambda who=who: queue.next(who))
+        task, took = timed(lambda who=who: queue.next(who))
+        handed.append(took)
         label = Label(task.page, task.line.id, who, now(), "labeled", "plain text", task.line.polygon)
-        timed(saved, lambda label=label: queue.source.add([label]))
+        saved.append(timed(lambda label=label: queue.source.add([label]))[1])
         queue.release(who, task.page, task.line.id)
-    counted: list[float] = []
-    progress = timed(counted, lambda: reviews.progress(None))
-    chosen: list[float] = []
-    timed(chosen, lambda: reviews.pages(None))
+    progress, counted = timed(lambda: reviews.progress(None))
+    _, chosen = timed(lambda: reviews.pages(None))
     reviews.close()
     store.close()
-    cells = [f"{readings:,}", f"{progress.lines:,}", f"{first[0]:.0f}", f"{taken[0] / readings:.2f}"]
+    cells = [f"{readings:,}", f"{progress.lines:,}", f"{first:.0f}", f"{taken / readings:.2f}"]
     cells += [f"{statistics.median(times):.1f}, {max(times):.0f}" for times in (handed, saved)]
-    return "| " + " | ".join([*cells, f"{counted[0]:.0f}", f"{chosen[0]:.0f}"]) + " |"
+    return "| " + " | ".join([*cells, f"{counted:.0f}", f"{chosen:.0f}"]) + " |"
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ from text_recognizer.learning.experiments.fine_tune_data import (
 from text_recognizer.learning.experiments.fine_tune_measure import Scores, card_scores, is_better, measure_sets
 from text_recognizer.learning.experiments.fine_tune_plan import Plan, plan_for
 from text_recognizer.learning.experiments.run import run_dir, train
+from text_recognizer.learning.training.blending import between
 from text_recognizer.learning.training.card import write_description
 from text_recognizer.learning.training.export import loaded_run, refuse_other_folders, write_run
 from text_recognizer.learning.training.quantize import quantize_bundle
@@ -226,14 +227,6 @@ def _written(
     if start.settings.get("precision") != "int8":
         return made
     return quantize_bundle(made, folder / "int8" / identity[0], identity[1], measure=False)
-
-
-def between(old: dict[str, torch.Tensor], new: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
-    """Weights between old and new ones; share: of the new ones. Counters are the new ones'."""
-    return {
-        name: torch.lerp(old[name], weight, share) if weight.is_floating_point() else weight
-        for name, weight in new.items()
-    }
 
 
 def _describe(folder: Path, metrics: dict[str, Any]) -> None:

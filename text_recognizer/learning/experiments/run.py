@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch import nn
+from torch import Tensor
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION
@@ -35,13 +35,11 @@ from text_recognizer.learning.experiments.machine import keep_memory, quiet
 from text_recognizer.learning.experiments.provenance import commit, data_versions, datasets, environment
 from text_recognizer.learning.experiments.tracking import Tracker, make_tracker
 from text_recognizer.learning.experiments.trainer import make_trainer
-from text_recognizer.learning.networks.crnn import CRNN
 from text_recognizer.learning.training.alphabets import line_alphabet
 from text_recognizer.learning.training.attention_data import ParagraphDataModule
-from text_recognizer.learning.training.growing import adopt_shape, grow, smaller
+from text_recognizer.learning.training.growing import adopt_shape, load_or_grow
 from text_recognizer.learning.training.lines import LineDataModule, LineRecognizerModule
 from text_recognizer.learning.training.ranks import first, rank
-from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
 from text_recognizer.recognition.bundle import find_bundle
 from text_recognizer.recognition.geometry import LineGeometry
 
@@ -176,20 +174,12 @@ def begin(experiment: Experiment, module: lightning.LightningModule, data: light
 def _warm_start(
     bundle: str, module: lightning.LightningModule, data: lightning.LightningDataModule, batches: int
 ) -> None:
-    """Begin with the weights of a bundle, batch normalisation measured on so many of this run's own batches.
+    """Begin with the weights of a bundle, batch normalisation measured on so many of this run's own batches."""
 
-    A CRNN that has a wider or deeper CNN than the bundle's begins as what the bundle computes, too.
-    """
-    network: nn.Module = module.network  # type: ignore[assignment]
-    folder = find_bundle(bundle)
-    small = smaller(network, folder) if isinstance(network, CRNN) else None
-    known = small or network
-    load_bundle_weights(known, folder, module.alphabet)  # type: ignore[arg-type]
-    if batches:
-        seen = itertools.islice(data.train_dataloader(), batches)
-        calibrate(known, (batch.images for batch in seen))
-    if small:
-        grow(small, network)  # type: ignore[arg-type]
+    def seen() -> Iterator[Tensor]:
+        yield from (batch.images for batch in itertools.islice(data.train_dataloader(), batches))
+
+    load_or_grow(module.network, find_bundle(bundle), module.alphabet, seen() if batches else None)  # type: ignore[arg-type]
 
 
 def _describe(

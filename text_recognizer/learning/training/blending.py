@@ -15,9 +15,7 @@ from torch import Tensor, nn
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning import networks
-from text_recognizer.learning.networks.crnn import CRNN
-from text_recognizer.learning.training.growing import grow, smaller
-from text_recognizer.learning.training.warm_start import load_bundle_weights
+from text_recognizer.learning.training.growing import load_or_grow
 from text_recognizer.recognition.bundle import find_bundle
 
 
@@ -25,7 +23,8 @@ def with_start(experiment: dict[str, Any], weights: dict[str, Tensor], share: fl
     """Weights between those of a run of lines (by name, "network." first) and those that it began with.
 
     share: of the run's own, in [0, 1]. Channels and blocks that the run added are its own; the rest listens to them so
-    much less. Raises ValueError where the run began with no bundle, or share is outside.
+    much less. The bundle is the one that `start_from` names today: keep the folder of an older version, to blend with
+    that. Raises ValueError where the run began with no bundle, or share is outside.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"the share of the run's weights is from 0 to 1, not {share}")
@@ -36,14 +35,17 @@ def with_start(experiment: dict[str, Any], weights: dict[str, Tensor], share: fl
     network.load_state_dict({name.removeprefix("network."): weight for name, weight in weights.items()})
     fold(network)
     start = copy.deepcopy(network)
-    small = smaller(start, folder) if isinstance(start, CRNN) else None
-    load_bundle_weights(small or start, folder, Alphabet(alphabet))
-    if small:
-        grow(small, start)  # type: ignore[arg-type]
-    old = start.state_dict()
+    load_or_grow(start, folder, Alphabet(alphabet))
     return {
-        f"network.{name}": torch.lerp(old[name], weight, share) if weight.is_floating_point() else weight
-        for name, weight in network.state_dict().items()
+        f"network.{name}": weight for name, weight in between(start.state_dict(), network.state_dict(), share).items()
+    }
+
+
+def between(old: dict[str, Tensor], new: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights between old and new ones; share: of the new ones. Counters are the new ones'."""
+    return {
+        name: torch.lerp(old[name], weight, share) if weight.is_floating_point() else weight
+        for name, weight in new.items()
     }
 
 

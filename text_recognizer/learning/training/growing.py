@@ -8,14 +8,17 @@ added residual block begins with a branch of zero, as in Goyal et al., "Accurate
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.networks.crnn import CRNN, CRNNConfig, ResidualBlock
 from text_recognizer.learning.training.choices import NetworkChoice
+from text_recognizer.learning.training.warm_start import calibrate, load_bundle_weights
 
 
 def can_grow(small: CRNNConfig, large: CRNNConfig) -> bool:
@@ -73,6 +76,24 @@ def grow(small: CRNN, large: CRNN) -> None:
                 added = large.cnn[_first_block(large.config, stage) + block]
                 assert isinstance(added, ResidualBlock)
                 nn.init.zeros_(added.second[1].weight)  # type: ignore[arg-type]
+
+
+def load_or_grow(
+    network: nn.Module, folder: Path, alphabet: Alphabet, batches: Iterable[torch.Tensor] | None = None
+) -> None:
+    """Give a network the weights of the bundle in `folder`; a CRNN with a larger CNN then computes the same, too.
+
+    alphabet, batches: of `load_bundle_weights` and `calibrate`; without batches, batch normalisation is the identity
+    and the folded shift. Raises ValueError where the shapes fit neither way.
+    """
+    small = smaller(network, folder) if isinstance(network, CRNN) else None
+    known = small or network
+    load_bundle_weights(known, folder, alphabet)
+    if batches is not None:
+        calibrate(known, batches)
+    if small is not None:
+        assert isinstance(network, CRNN)
+        grow(small, network)
 
 
 def _choice(folder: Path) -> dict[str, Any]:
