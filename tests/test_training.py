@@ -7,18 +7,24 @@ import numpy as np
 import pytest
 from programs import program, unforked_program
 
-from text_recognizer.learning.data.batches import MixedLines, WidthBatches
+from text_recognizer.alphabet import CHARACTERS, Alphabet
+from text_recognizer.learning.data.batches import MixedLines, WidthBatches, drawn, writer_shares
 from text_recognizer.learning.data.iam import iam_lines
+from text_recognizer.learning.data.lines import LineLabel
 from text_recognizer.learning.data.pages import page_lines
+from text_recognizer.learning.data.sources import LineSource
 from text_recognizer.learning.data.synthetic import SyntheticLines, synthetic_lines
 from text_recognizer.learning.data.synthetic_pages import SyntheticPages
 from text_recognizer.learning.experiments.experiment import load_experiment
+from text_recognizer.learning.training.lines import LineData, LineDataModule
+from text_recognizer.recognition.geometry import LineGeometry
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 TINY_LINES = [
     "--network.fields={stem: 4, channels: [4, 6, 8], blocks: [1, 1, 1], hidden: 8, layers: 1}",
-    "--data.train=[{name: iam-train}, {name: copiste-train, lines: 4}, {name: synthetic, lines: 6, count: 8}]",
+    "--data.train=[{name: iam-train, balance: 0.5}, {name: copiste-train, lines: 4}, "
+    "{name: synthetic, lines: 6, count: 8}]",
     "--data.columns=3000",
     "--data.workers=0",
     "--trainer.precision=32-true",
@@ -77,11 +83,16 @@ def test_every_experiment_is_valid(path):
 
 @pytest.mark.parametrize(
     ("override", "named"),
-    [("--trainer.epocs=3", "epocs"), ("--trainer.epochs=many", "epochs"), ("--nonsense=1", "nonsense")],
+    [
+        ("--trainer.epocs=3", "epocs"),
+        ("--trainer.epochs=many", "epochs"),
+        ("--nonsense=1", "nonsense"),
+        ("--data.train=[{name: iam-train, balance: 2}]", "balance of iam-train"),
+    ],
 )
 def test_a_wrong_field_is_named_before_anything_starts(override, named):
     with pytest.raises(ValueError, match=named):
-        load_experiment(EXPERIMENTS[0], [override])
+        load_experiment(ROOT / "experiments" / "lines.yaml", [override])
 
 
 @pytest.mark.parametrize(("content", "message"), [("task: magic", "magic"), ("[1, 2", "not YAML"), ("3", "task")])
@@ -113,6 +124,31 @@ def test_batches_have_few_shapes_and_go_on_where_they_stopped(tiny_data):
     assert list(order) == first[2:]
     order.start_at(1)
     assert list(order) != first
+
+
+def test_writers_are_balanced():
+    labels = [LineLabel(str(n), "a", "who wrote much" if n < 900 else str(n // 10), "s") for n in range(1000)]
+    writer = np.array([label.writer == "who wrote much" for label in labels])
+    order = np.random.default_rng(0).permutation(1000)
+    found = {}
+    assert set(writer_shares(labels, 0)) == {1.0}
+    for balance in (0.5, 1.0):
+        shares = writer_shares(labels, balance)
+        lines = drawn(order, shares, 400, np.random.default_rng(1))
+        assert len(lines) == 400
+        times = np.bincount(lines, minlength=1000)
+        assert np.abs(times - 0.4 * shares).max() < 1  # as often as the share says, rounded
+        found[balance] = writer[lines].mean()
+    # 11 writers: nine lines of ten are of one of them, whose part shrinks to an eleventh.
+    expected = {0.5: 30 / (30 + 10 * 10**0.5), 1.0: 1 / 11}
+    assert found == pytest.approx(expected, abs=0.005)
+
+
+def test_an_experiment_says_how_its_writers_are_balanced(tiny_data):
+    source = LineSource("iam-train", balance=1.0)
+    data = LineDataModule(LineData(train=[source], val=[]), Alphabet(CHARACTERS), LineGeometry())
+    assert data.order.shares[0] is not None
+    assert {index for batch in data.order for index, _ in batch} <= set(range(7))
 
 
 def test_export_replaces_nothing_but_a_bundle(tmp_path):

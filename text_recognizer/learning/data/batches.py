@@ -69,6 +69,26 @@ def shard(count: int) -> tuple[int, int, int]:
     return 0, count, 1
 
 
+def writer_shares(labels: Sequence[LineLabel], balance: float) -> NDArray[np.float64]:
+    """How often each line (N,) is drawn, 1 in the mean. balance: 0 draws all lines equally often, 1 all writers;
+    between, writers in proportion to their number of lines to the power of 1 - balance."""
+    _, writer, counts = np.unique([label.writer for label in labels], return_inverse=True, return_counts=True)
+    shares = counts[writer] ** -float(balance)
+    return shares / shares.mean()
+
+
+def drawn(
+    order: NDArray[np.int64], shares: NDArray[np.float64], count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """`count` of the numbers in `order` by their shares (N,), each as often as its share says, rounded down or up:
+    systematic sampling (Madow and Madow, 1944). Lines of equal shares stand together, so that each group of them gets
+    its part of an epoch."""
+    order = order[np.argsort(shares[order], kind="stable")]
+    ends = np.cumsum(shares[order])
+    places = np.searchsorted(ends, (np.arange(count) + rng.random()) * ends[-1] / count, side="right")
+    return order[np.minimum(places, len(order) - 1)]
+
+
 class WidthBatches(Sampler[list[tuple[int, int]]]):
     """Batches of lines with similar widths, in a new random order every epoch.
 
@@ -76,6 +96,7 @@ class WidthBatches(Sampler[list[tuple[int, int]]]):
     all. A dozen shapes in total: every other shape would make oneDNN and cuDNN prepare a new set of
     kernels, which on a CPU doubles the time of a step.
     per_epoch: lines of each part drawn per epoch (a part with fewer lines gives all of its own).
+    balance: of each part, how far its writers are balanced (`writer_shares`); none is, where nothing is given.
     fill: complete the last batch of each width with lines drawn again, so that shapes stay few.
 
     Processes that train together take turns: each step sees as many different batches as there are processes, of about
@@ -83,10 +104,19 @@ class WidthBatches(Sampler[list[tuple[int, int]]]):
     """
 
     def __init__(
-        self, lines: MixedLines, columns: int, margin: int, per_epoch: Sequence[int], seed: int = 0, fill: bool = True
+        self,
+        lines: MixedLines,
+        columns: int,
+        margin: int,
+        per_epoch: Sequence[int],
+        seed: int = 0,
+        fill: bool = True,
+        balance: Sequence[float] = (),
     ) -> None:
         self.lines, self.columns, self.margin = lines, columns, margin
         self.per_epoch, self.seed, self.fill = per_epoch, seed, fill
+        pairs = zip(lines.parts, balance or [0.0] * len(lines.parts), strict=True)
+        self.shares = [writer_shares(part.labels, share) if share else None for part, share in pairs]
         self.epoch, self.done = 0, 0
         self._count = len(self._batches(0))
 
@@ -111,8 +141,9 @@ class WidthBatches(Sampler[list[tuple[int, int]]]):
         rng = np.random.default_rng([self.seed, epoch])
         chosen = []
         for part, start in enumerate(np.r_[0, self.lines.ends[:-1]]):
-            size = len(self.lines.parts[part])
-            chosen.append(start + rng.permutation(size)[: self.per_epoch[part]])
+            order, shares = rng.permutation(len(self.lines.parts[part])), self.shares[part]
+            count = self.per_epoch[part]
+            chosen.append(start + (order[:count] if shares is None else drawn(order, shares, count, rng)))
         indices = rng.permutation(np.concatenate(chosen))
         # A little more than each line needs: room for the augmentation to stretch it.
         inputs = -(-(self.lines.widths[indices] * 1.04 + 2 * self.margin) // WIDTH_STEP).astype(int) * WIDTH_STEP

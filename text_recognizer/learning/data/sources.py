@@ -14,13 +14,15 @@ from text_recognizer.learning.data.registry import load
 
 @dataclass
 class LineSource:
-    """name: "iam-train", "copiste-val", "synthetic", "folder", "pages", ... lines: drawn per epoch, 0 for all.
-    count, seed, printed_share: of a synthetic source. path, split: of a folder of exported lines ("folder") or
-    of images with PAGE XML or ALTO files ("pages"). hold: the share of its lines that is set apart, drawn by their
-    identifiers, always the same ones. held: take these, not the others."""
+    """name: "iam-train", "copiste-val", "synthetic", "folder", "pages", ... lines: drawn per epoch, 0 for as many as
+    there are. balance: 0 draws all lines equally often, 1 all writers (`batches.writer_shares`). count, seed,
+    printed_share: of a synthetic source. path, split: of a folder of exported lines ("folder") or of images with PAGE
+    XML or ALTO files ("pages"). hold: the share of its lines that is set apart, drawn by their identifiers, always the
+    same ones. held: take these, not the others."""
 
     name: str
     lines: int = 0
+    balance: float = 0.0
     count: int = 12000
     seed: int = 1
     printed_share: float = 0.25
@@ -28,6 +30,12 @@ class LineSource:
     split: str = "train"
     hold: float = 0.0
     held: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.balance <= 1:
+            raise ValueError(
+                f"balance of {self.name} is 0 (all lines equally often) to 1 (all writers), not {self.balance}"
+            )
 
     @property
     def title(self) -> str:

@@ -57,7 +57,8 @@ class LineDataModule(lightning.LightningDataModule):
         self.train = MixedLines(train, data.augmentation)
         self.val = [MixedLines([part]) for part in val]
         per_epoch = [source.lines or len(part) for source, part in zip(data.train, self.train.parts, strict=True)]
-        self.order = WidthBatches(self.train, data.columns, geometry.margin, per_epoch, seed)
+        balance = [source.balance for source in data.train]
+        self.order = WidthBatches(self.train, data.columns, geometry.margin, per_epoch, seed, balance=balance)
 
     def train_dataloader(self) -> DataLoader:
         """Augmented lines in batches of similar width."""
