@@ -98,26 +98,22 @@ def memory(page: list[Table] | None, sustained: list[Table] | None, path: Path) 
 
 
 def roofline(tables: list[Table], path: Path) -> None:
-    """The roof of one thread, and the parts of the line network under it, at both batch sizes."""
-    figure, axes = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained", sharey=True)
+    """The roofs of one thread, and the parts of the line network under them."""
+    figure, axis = plt.subplots(figsize=(8.5, 4.8), layout="constrained")
     _, single, peak, memory_rate, cache_rate, _ = tables[0]["rows"][0]
-    parts = [table for table in tables if "by parts" in table["title"]]
-    intensities = np.logspace(-1, 3.2, 200)
-    for axis, table in zip(axes, parts, strict=True):
-        axis.loglog(
-            intensities, np.minimum(peak, intensities * memory_rate), color=BLACK, label="roof of integers, memory"
-        )
-        roof = np.minimum(single, intensities * cache_rate)
-        axis.loglog(intensities, roof, color=BLACK, linestyle=":", label="roof of float32, cache (LSTM)")
-        rows = [row for row in table["rows"] if row[3] is not None]
-        for row, marker in zip(rows, MARKERS, strict=False):
-            color = RED if row[0].startswith("LSTM") else GREEN if row[0] == "head" else BLUE
-            label = f"{row[0]}: {row[5]:.0f} % of the time"
-            axis.plot(row[3], row[6], marker=marker, markersize=9, color=color, ls="", label=label)
-        axis.set(xlabel="FLOP a byte", title=table["title"].split(", ", 1)[1], xlim=(0.1, 1600))
-        axis.set_ylim(0.01 * peak, 12 * peak)
-        axis.legend(fontsize=8, loc="upper left", framealpha=0.9)
-    axes[0].set_ylabel("GFLOP/s")
+    parts = tables[1]
+    intensities = np.logspace(-1, 3.5, 200)
+    for rate, style, label in ((memory_rate, "-", "roof of integers, memory"), (cache_rate, "--", "... cache (LSTM)")):
+        axis.loglog(intensities, np.minimum(peak, intensities * rate), color=BLACK, ls=style, label=label)
+    axis.axhline(single, color=BLACK, linestyle=":", label="peak of float32 (head)")
+    rows = [row for row in parts["rows"] if row[3] is not None]
+    for row, marker in zip(rows, MARKERS, strict=False):
+        color = RED if row[0].startswith("LSTM") else GREEN if row[0] == "head" else BLUE
+        label = f"{row[0]}: {row[5]:.0f} % of the time"
+        axis.plot(row[3], row[6], marker=marker, markersize=9, color=color, ls="", label=label)
+    axis.set(xlabel="FLOP a byte", ylabel="GFLOP/s", title=parts["title"], xlim=(0.1, 3000))
+    axis.set_ylim(0.01 * peak, 12 * peak)
+    axis.legend(fontsize=8, loc="upper left", framealpha=0.9, ncols=2)
     figure.savefig(path)
     plt.close(figure)
 

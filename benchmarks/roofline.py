@@ -42,7 +42,7 @@ import numpy as np
 from text_recognizer.recognition.bundle import find_bundle
 
 WIDTH, PAGE = 960, (1152, 832)  # input columns of a line of 900, and of an A4 page to the detector
-BATCHES, THREADS = (16, 1), (1, 2)
+THREADS = (1, 2)
 CACHED, LARGE = 2**18, 2**25  # bytes of an array that is copied: level 2, and memory
 PEAKS = """
 import sys, threading, time
@@ -259,15 +259,14 @@ def machine_table(roofs: dict[int, Roof]) -> dict[str, Any]:
     return {"title": "What the machine can do", "header": header, "rows": rows}
 
 
-def parts_table(model: Path, roofs: dict[int, Roof], threads: int, batch: int, runs: int) -> dict[str, Any]:
-    """The parts of the line network: work a line, time, and how near to the roof."""
-    parts = by_part(average(profile(model, (batch, 1, 64, WIDTH), threads, runs * (1 if batch > 1 else 8))))
+def parts_table(model: Path, limit: Roof, runs: int) -> dict[str, Any]:
+    """The parts of the line network, which reads each line in a run of one thread: work, time, how near to the roof."""
+    parts = by_part(average(profile(model, (1, 1, 64, WIDTH), 1, 8 * runs)))
     total = sum(cost.seconds for cost in parts.values())
-    limit = roofs[threads]
     rows: list[list[Any]] = []
     for name, cost in parts.items():
-        row = [name, cost.flops / batch / 1e6, cost.bytes / batch / 1e6, None]
-        row += [1000 * cost.seconds / batch, 100 * cost.seconds / total, None, None, None, None]
+        row = [name, cost.flops / 1e6, cost.bytes / 1e6, None]
+        row += [1000 * cost.seconds, 100 * cost.seconds / total, None, None, None, None]
         if cost.flops:
             intensity, speed = cost.flops / cost.bytes, cost.flops / cost.seconds
             where, bandwidth = ("cache", limit.cache) if name.startswith("LSTM") else ("memory", limit.memory)
@@ -278,22 +277,24 @@ def parts_table(model: Path, roofs: dict[int, Roof], threads: int, batch: int, r
         rows.append(row)
     header = ["part", "MFLOP a line", "MB a line", "FLOP/byte", "ms a line", "% of the time", "GFLOP/s", "% of peak"]
     header += ["% of the roof", "the roof is"]
-    title = f"The line network by parts, {WIDTH} columns, batches of {batch}, threads: {threads}"
-    return {"title": title, "header": header, "rows": rows}
+    return {
+        "title": f"The line network by parts, a line of {WIDTH} columns, one thread",
+        "header": header,
+        "rows": rows,
+    }
 
 
 def networks_table(roofs: dict[int, Roof], runs: int) -> dict[str, Any]:
     """Both networks as a whole."""
-    inputs = [("lines", (batch, 1, 64, WIDTH)) for batch in BATCHES] + [("detector", (1, 1, *PAGE))]
+    page = (1, 1, *PAGE)
     rows: list[list[Any]] = []
-    for name, shape in inputs:
-        for threads, limit in roofs.items():
-            cost = whole(find_bundle(name) / "model.onnx", shape, threads, runs)
-            speed = cost.flops / cost.seconds
-            rows.append([
-                name, " x ".join(map(str, shape)), threads, cost.flops / 1e9, cost.integers / 1e9, cost.bytes / 1e6,
-                cost.flops / cost.bytes, 1000 * cost.seconds, speed / 1e9, 100 * speed / cost.peak(limit),
-            ])  # fmt: skip
+    for name, shape, threads in [("lines", (1, 1, 64, WIDTH), 1), *(("detector", page, n) for n in THREADS)]:
+        cost = whole(find_bundle(name) / "model.onnx", shape, threads, runs)
+        speed = cost.flops / cost.seconds
+        rows.append([
+            name, " x ".join(map(str, shape)), threads, cost.flops / 1e9, cost.integers / 1e9, cost.bytes / 1e6,
+            cost.flops / cost.bytes, 1000 * cost.seconds, speed / 1e9, 100 * speed / cost.peak(roofs[threads]),
+        ])  # fmt: skip
     header = [
         "network",
         "input",
@@ -313,6 +314,5 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     """The tables of this part."""
     runs = 2 if quick else 10
     roofs = {threads: roof(threads, 3 if quick else 20) for threads in THREADS}
-    lines = find_bundle("lines") / "model.onnx"
-    parts = [parts_table(lines, roofs, THREADS[0], batch, runs) for batch in BATCHES]
-    return [machine_table(roofs), *parts, networks_table(roofs, runs)]
+    parts = parts_table(find_bundle("lines") / "model.onnx", roofs[1], runs)
+    return [machine_table(roofs), parts, networks_table(roofs, runs)]
