@@ -1,4 +1,4 @@
-"""The bundles named open learned from nothing whose terms forbid a use, by what they say of themselves."""
+"""The bundles named open learned from nothing whose terms forbid a use, by what they say of themselves; cards say it too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from text_recognizer.learning.training.card import model_card
 from text_recognizer.recognition.bundle import SHIPPED
 
 #: CC BY 4.0, public domain, OFL 1.1 and Apache 2.0 (docs/data.md); IAM and the Brown corpus are neither.
@@ -33,6 +34,14 @@ def sources(bundle: str) -> set[str]:
 def test_open_bundles_learned_from_open_data_only(bundle):
     assert sources(bundle)
     assert sources(bundle) <= OPEN
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in SHIPPED.glob("*/bundle.json")), ids=lambda path: path.name
+)
+def test_a_card_says_what_its_bundle_says(folder):
+    data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    assert (folder / "README.md").read_text(encoding="utf-8") == model_card(data)
 
 
 def test_what_is_not_open_is_seen():

@@ -2,7 +2,7 @@
 # The line recogniser, a CRNN with CTC, from data to a bundle that reads.
 #
 #     bash experiments/recipes/lines.sh              minutes: shows that all works; CTC has not begun to read by then
-#     SIZE=full bash experiments/recipes/lines.sh    the shipped model: an afternoon on two cores
+#     SIZE=full bash experiments/recipes/lines.sh    a model like version 1: an afternoon on two cores
 #
 # What follows goes to the training: ... lines.sh --trainer.epochs=30
 set -euo pipefail

@@ -39,10 +39,17 @@ class Settings(BaseSettings):
     shadow_share: float = Field(0.1, ge=0, le=1, description="Share of requests whose lines the candidate reads again")
     canary_share: float = Field(0.0, ge=0, le=1, description="Share of requests that the candidate answers")
     readers: int = Field(0, ge=0, le=256, description="Pages read at the same time by a worker; 0: one more than cores")
-    threads: int = Field(0, ge=0, le=256, description="Threads of each run of a network; 0: one a core")
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads of a run of a network, or lines read at once where each has its own run; 0: one a core",
+    )
     queue_pages: int = Field(64, ge=1, description="Pages waiting or in hand a worker, beyond which the answer is 503")
-    batch_lines: int = Field(16, ge=1, le=256, description="Lines in one run of the recogniser at most")
-    batch_milliseconds: float = Field(5.0, ge=0, le=1000, description="Wait of a line for company in its batch at most")
+    batch_lines: int = Field(16, ge=1, le=256, description="Lines that the recogniser takes together at most")
+    batch_milliseconds: float = Field(
+        5.0, ge=0, le=1000, description="Wait of a line for company at most, where lines share a run"
+    )
     max_request_bytes: int = Field(50_000_000, ge=1024, description="Size of a request's body")
     max_pixels: int = Field(60_000_000, ge=1000, description="Pixels of an image or page")
     max_pages: int = Field(100, ge=1, description="Pages of a document, and documents of a batch")

@@ -25,9 +25,8 @@ _NETWORKS = {
     "ensemble": "several networks",
 }
 _LIMITS = {
-    "lines": "English and French hands of today are what it knows best. Historical hands it reads far worse; "
-    "vertical text, formulas and scripts other than Latin it does not know. It decides letter by letter: names and "
-    "numbers deserve a look.",
+    "lines": "{hands} it reads far worse; vertical text, formulas and scripts other than Latin it does "
+    "not know. It decides letter by letter: names and numbers deserve a look.",
     "attention-lines": "As it knows what it wrote before, it may write a likely word where another one stands, or lose "
     "its way and leave words out.",
     "paragraphs": "One column of English handwriting of today, of two to a dozen lines, upright, is what it knows. It "
@@ -44,6 +43,10 @@ _LIMITS = {
     "digit is read as a small letter, so capitals and digits are read far worse than small letters (the class mean "
     "counts them all alike). The characters that it was measured on were cut out of lines by a line recogniser, and "
     "only those that it was sure of, so that others may be harder.",
+}
+_HANDS = {
+    "fr": "English and French hands of today are what it knows best. Historical hands",
+    "en": "English hands of today are what it knows best. French and historical hands",
 }
 _SOURCES = {
     "iam": "the IAM Handwriting Database (research and other non-commercial use only)",
@@ -101,11 +104,11 @@ def model_card(data: dict[str, Any]) -> str:
         f"# Model card: {data['name']} {data['version']}",
         purpose,
         "## Scores",
-        _scores(data["scores"], task) + _reliability(data["settings"]),
+        _scores(data) + _reliability(data["settings"]),
         "## Training",
         training,
         "## Limits",
-        _LIMITS[task],
+        _limits(task, provenance),
         "## Terms",
         terms,
     ]
@@ -145,9 +148,12 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
     if "fine_tuned_from" in provenance:
         training += _fine_tuning(provenance)
     purpose = _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}"))
-    before = {"data": {"train": provenance.get("learned_before", [])}}
-    names = _sources(experiment) + _sources(before)
-    return purpose, training, _terms(names, experiment.get("start_from", ""))
+    return purpose, training, _terms(_learned_from(provenance), experiment.get("start_from", ""))
+
+
+def _learned_from(provenance: dict[str, Any]) -> list[str]:
+    """The names of what a network learned from, before it was fine-tuned too."""
+    return _sources(provenance["experiment"]) + _sources({"data": {"train": provenance.get("learned_before", [])}})
 
 
 def _datasets(datasets: list[dict[str, Any]]) -> str:
@@ -185,14 +191,38 @@ def _language_model(task: str, provenance: dict[str, Any]) -> tuple[str, str, st
     return _PURPOSE[task], training, _terms(names, "")
 
 
-def _scores(scores: dict[str, Any], task: str) -> str:
+def _limits(task: str, provenance: dict[str, Any]) -> str:
+    """What the model does not do well."""
+    if task != "lines":
+        return _LIMITS[task]
+    return _LIMITS[task].format(hands=_HANDS["fr" if "copiste" in _learned_from(provenance) else "en"])
+
+
+def _scores(data: dict[str, Any]) -> str:
+    """The scores as a table, and the commands that make them."""
+    scores, task = data["scores"], data["task"]
     if not scores:
         return "Not measured."
     rows = ["| set | measure | value |", "|---|---|---|"]
     for name, measures in scores.items():
         rows += [f"| {name} | {measure} | {value} |" for measure, value in measures.items()]
     made = "language-model" if task == "language-model" else "export"
-    return "\n".join(rows) + f"\n\nMade by `text-recognizer {made}`; `text-recognizer evaluate` prints them again."
+    return "\n".join(rows) + f"\n\nMade by `text-recognizer {made}`; {_again(data)}"
+
+
+def _again(data: dict[str, Any]) -> str:
+    """The command that measures again."""
+    name, command = data["name"], "`text-recognizer evaluate"
+    if data["task"] == "detector":
+        return f"{command} --pages --detector {name}` prints them again."
+    if data["task"] == "language-model":
+        reader = data["provenance"].get("measured_with", "lines").split()[0]
+        return f"{command} --model {reader} --language {name}` prints those with it again."
+    if any("with the language model" in measured for measured in data["scores"]):
+        return (
+            f"{command} --model {name}` prints the error rates again, `--language auto` those with the language model."
+        )
+    return f"{command} --model {name}` prints them again."
 
 
 def write_description(folder: Path, data: dict[str, Any]) -> None:
