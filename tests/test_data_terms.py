@@ -1,4 +1,4 @@
-"""The bundles named open learned from nothing whose terms forbid a use, by what they say of themselves; cards say it too."""
+"""Bundles named open learned from nothing whose terms forbid a use, by what they say of themselves; cards repeat it."""
 
 from __future__ import annotations
 
