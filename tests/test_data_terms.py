@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from text_recognizer.learning.training.card import model_card
+from text_recognizer.learning.training.card import RELIABILITY, model_card
 from text_recognizer.recognition.bundle import SHIPPED
 
 #: CC BY 4.0, public domain, OFL 1.1 and Apache 2.0 (docs/data.md); IAM and the Brown corpus are neither.
@@ -41,7 +41,7 @@ def test_open_bundles_learned_from_open_data_only(bundle):
 )
 def test_a_card_says_what_its_bundle_says(folder):
     data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    assert (folder / "README.md").read_text(encoding="utf-8") == model_card(data)
+    assert (folder / "README.md").read_text(encoding="utf-8") == model_card(data, (folder / RELIABILITY).is_file())
 
 
 def test_what_is_not_open_is_seen():

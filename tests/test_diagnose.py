@@ -25,6 +25,7 @@ trainer: {epochs: 1, tracker: none, samples: 0, precision: 32-true}
         ({"name": "synthetic", "seed": 3}, {"name": "synthetic", "seed": 1003}),
         ({"name": "fonts"}, {"name": "fonts", "seed": 1001}),
         ({"name": "pages", "path": "p", "split": "train"}, {"name": "pages", "path": "p", "split": "val"}),
+        ({"name": "folder", "path": "p", "hold": 0.2}, {"name": "folder", "path": "p", "hold": 0.2, "held": True}),
         ({"name": "emnist-train"}, {"name": "emnist-test"}),
         ({"name": "emnist-lines-train"}, {"name": "emnist-lines-val"}),
         ({"name": "emnist-digits"}, None),

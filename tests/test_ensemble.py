@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from text_recognizer import TextRecognizer
 from text_recognizer.cli.main import app
+from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.training.ensemble import write_ensemble
-from text_recognizer.recognition.bundle import SHIPPED, BundleError
-from text_recognizer.recognition.ensemble import laid_onto
+from text_recognizer.recognition.bundle import SHIPPED, BundleError, load_bundle
+from text_recognizer.recognition.ensemble import ensemble_settings, laid_onto
 from text_recognizer.recognition.lines import LineTextRecognizer
 
 
@@ -66,6 +67,12 @@ def test_what_is_no_ensemble_is_refused(tmp_path, bundles, weights):
     with pytest.raises(ValueError, match=r"ensemble|weights"):
         write_ensemble(bundles, tmp_path / "none", weights, measure=False)
     assert not (tmp_path / "none").exists()
+
+
+def test_pages_are_read_with_the_detector_and_the_language_of_the_members():
+    members = [load_bundle("open", "lines", NORMALIZATION_VERSION)] * 2
+    settings = ensemble_settings(members, ["one", "two"], [1.0, 1.0])
+    assert (settings["detector"], settings["language"]) == ("open-detector", "open-language")
 
 
 def test_members_must_fit_together(tmp_path):

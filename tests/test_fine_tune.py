@@ -26,6 +26,7 @@ from text_recognizer.learning.experiments.fine_tune import METRICS, fine_tune
 from text_recognizer.learning.experiments.fine_tune_data import own_lines
 from text_recognizer.learning.experiments.run import train
 from text_recognizer.learning.training.export import export_run
+from text_recognizer.learning.training.quantize import quantize_bundle
 from text_recognizer.learning.training.warm_start import load_bundle_weights
 from text_recognizer.recognition.lines import LineTextRecognizer
 
@@ -47,8 +48,9 @@ def start(line_cache):
     return export_run(train(tiny("--name=start")), line_cache / "start", "1", measure=False)
 
 
-def write_folder(folder, splits, text=None):
-    """A folder of lines as `label scan` writes it. text: of the first line, instead of what is drawn."""
+def write_folder(folder, splits, text=None, more=""):
+    """A folder of lines as `label scan` writes it. text: of the first line, instead of what is drawn. more: at the end
+    of every line."""
     (folder / "lines").mkdir(parents=True)
     drawn = SyntheticLines(seed=11)
     with (folder / "lines.tsv").open("w", encoding="utf-8", newline="") as file:
@@ -59,7 +61,7 @@ def write_folder(folder, splits, text=None):
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "PNG")
             (folder / "lines" / f"m{number:02d}.png").write_bytes(buffer.getvalue())
-            written = text if text and number == 0 else label.text
+            written = (text if text and number == 0 else label.text) + more
             sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
             writer.writerow([f"m{number:02d}", split, "me", written, sha256, "forms"])
     return folder
@@ -112,6 +114,17 @@ def test_before_and_after_are_measured_and_the_bundle_reads(start, line_cache, t
     assert LineTextRecognizer(again.bundle).alphabet == new.alphabet
     versions = json.loads((again.bundle / "bundle.json").read_text())["provenance"]["experiment"]["data_versions"]
     assert versions == provenance["experiment"]["data_versions"]  # with the new character, which it knows by now
+
+
+def test_integers_learn_characters_that_every_line_holds(start, tmp_path):
+    mine = write_folder(tmp_path / "mine", ["train"] * 10 + ["val"] * 2, more=f" {NEW}")
+    begun = quantize_bundle(start, tmp_path / "begun", measure=False)
+    tuned = fine_tune(begun, [mine], tmp_path / "tuned", "new-run", overrides=[*SMALL, "--epochs=1"])
+    assert tuned.before["own"]["lines"] == tuned.after["own"]["lines"] == 2
+    assert NEW in LineTextRecognizer(tuned.bundle).alphabet
+    with pytest.raises(FileExistsError, match="made of"):
+        fine_tune(begun, [mine], begun, "new-run", overrides=SMALL)
+    assert LineTextRecognizer(begun).bundle.name == "begun"
 
 
 def test_pages_can_be_learned_from_and_few_lines_are_set_apart(bare_data, tmp_path):

@@ -260,6 +260,23 @@ def test_the_command_writes_a_bundle_that_reading_uses(tmp_path, sample_line):
     assert "language-model" in wrong.stderr
 
 
+def test_every_text_counts_and_words_that_cannot_be_spelled_are_left_out(tmp_path):
+    for year, text in (("2023", TEXT), ("2024", TEXT + " Łódź")):
+        (tmp_path / year).mkdir()
+        (tmp_path / year / "diary.txt").write_text(text, encoding="utf-8")
+    texts = [tmp_path / year / "diary.txt" for year in ("2023", "2024")]
+    made = call("language-model", *texts, "--output", tmp_path / "mine", "--order", "4", "--no-measure")
+    assert made.exit_code == 0, made.stderr
+    assert "2024/diary: 1 of 207 words left out" in made.stdout
+    learned = json.loads((tmp_path / "mine" / "bundle.json").read_text())["provenance"]["characters"]
+    assert learned == {"diary": len(TEXT), "2024/diary": len(TEXT)}
+    texts[0].write_bytes("forêt ".encode("latin-1") * 100)
+    refused = call("language-model", *texts, "--output", tmp_path / "other", "--no-measure")
+    assert refused.exit_code == 2
+    assert "2023/diary.txt is no UTF-8 text" in refused.stderr
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_bundle_of_lines_names_its_language_model(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text(TEXT, encoding="utf-8")
@@ -272,6 +289,10 @@ def test_a_bundle_of_lines_names_its_language_model(tmp_path):
     assert TextRecognizer(tmp_path / "lines").line_reader.language.order == 3
     assert TextRecognizer(tmp_path / "lines", language=None).line_reader.language is None
     assert TextRecognizer().line_reader.language.bundle.name == "language"
+    shutil.rmtree(tmp_path / "lm")
+    with pytest.raises(BundleError, match=r"lines asks for a language model.*none reads without"):
+        TextRecognizer(tmp_path / "lines")
+    assert TextRecognizer(tmp_path / "lines", language="none").line_reader.language is None
 
 
 def test_a_damaged_description_is_named(tmp_path):

@@ -125,8 +125,20 @@ def test_what_cannot_be_quantised_is_refused(source, reason, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_source_is_not_replaced(tmp_path):
+    source = shutil.copytree(SHIPPED / "line-cnn", tmp_path / "line-cnn")
+    refused = call("quantize", source, "--output", source, "--no-measure")
+    assert refused.exit_code == 2
+    assert "made of" in refused.stderr
+    assert (source / "model.onnx").read_bytes() == (SHIPPED / "line-cnn" / "model.onnx").read_bytes()
+
+
 def test_data_that_are_missing_are_named(bare_data, tmp_path):
     refused = call("quantize", "line-cnn", "--output", tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "iam-val, to measure with, is not there" in refused.stderr
+    assert "--no-measure" in refused.stderr
+    refused = call("quantize", "line-cnn", "--output", tmp_path / "out", "--no-measure")
     assert refused.exit_code == 2
     assert "iam-train is not there" in refused.stderr
     assert not (tmp_path / "out").exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from programs import program, unforked_program
+from tiny_training import tiny
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.learning.data.batches import MixedLines, WidthBatches, drawn, writer_shares
@@ -15,8 +16,11 @@ from text_recognizer.learning.data.pages import page_lines
 from text_recognizer.learning.data.sources import LineSource
 from text_recognizer.learning.data.synthetic import SyntheticLines, synthetic_lines
 from text_recognizer.learning.data.synthetic_pages import SyntheticPages
+from text_recognizer.learning.data.text import TextSampler
 from text_recognizer.learning.experiments.experiment import load_experiment
+from text_recognizer.learning.experiments.run import alone, run_dir, train
 from text_recognizer.learning.training.lines import LineData, LineDataModule
+from text_recognizer.recognition.bundle import BundleError
 from text_recognizer.recognition.geometry import LineGeometry
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,6 +153,30 @@ def test_an_experiment_says_how_its_writers_are_balanced(tiny_data):
     data = LineDataModule(LineData(train=[source], val=[]), Alphabet(CHARACTERS), LineGeometry())
     assert data.order.shares[0] is not None
     assert {index for batch in data.order for index, _ in batch} <= set(range(7))
+
+
+def test_a_run_is_trained_by_one_process(tiny_data):
+    experiment = tiny("--name=twice")
+    with alone(run_dir(experiment)), pytest.raises(FileExistsError, match="another process trains"):
+        train(experiment)
+    assert not run_dir(experiment).exists()
+
+
+def test_what_a_run_cannot_begin_with_is_named(tiny_data, tmp_path, monkeypatch):
+    with pytest.raises(BundleError, match="detector"):
+        train(tiny("--name=wrong", "--start_from=detector"))
+    monkeypatch.setenv("TEXT_RECOGNIZER_DATA", str(tmp_path))
+    (tmp_path / "text").mkdir()
+    with pytest.raises(FileNotFoundError, match="no text"):
+        TextSampler(Alphabet())
+
+
+def test_a_run_goes_on_with_the_alphabet_that_it_began_with(tiny_data):
+    folder = train(tiny("--name=letters", "--data.more_characters=ł"))
+    train(tiny("--name=letters", "--data.more_characters=ż", "--epochs=2"), resume=True)
+    alphabet = json.loads((folder / "experiment.json").read_text())["alphabet"]
+    assert "ł" in alphabet
+    assert "ż" not in alphabet
 
 
 def test_export_replaces_nothing_but_a_bundle(tmp_path):

@@ -103,11 +103,14 @@ def test_an_experiment_begins_with_a_bundle(tiny_data, tmp_path):
 
 
 def blended(bundle, share):
+    """A larger network as if it were trained, and its mean with a bundle."""
     torch.manual_seed(1)
     fields = SMALL["crnn"] | {"channels": [8, 20, 16], "blocks": [1, 1, 2]}
     fields.pop("classes")
     alphabet = bundle_alphabet(bundle)
     network = networks.build("crnn", classes=len(alphabet), **fields)
+    for norm in (module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        torch.nn.init.normal_(norm.bias)
     calibrate(network, [torch.rand(2, 1, 64, 128)])
     experiment = {
         "task": "lines",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,16 +16,21 @@ def whole_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
 
     Where `folder` is there already (another process has made it meanwhile), it stays, unless it is to be replaced.
     """
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Of a name that nobody else has: process numbers are not enough where containers share a volume.
+    partial = folder.with_name(f".{folder.name}.partial-{uuid.uuid4().hex}")
+    partial.mkdir()
     old = partial.with_name(f"{partial.name}.old")
     try:
         yield partial
         if replace and folder.exists():
             folder.rename(old)
         if not folder.exists():
-            partial.rename(folder)
+            try:
+                partial.rename(folder)
+            except OSError:
+                if not folder.exists():  # else another one was made at this very moment
+                    raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -33,7 +39,7 @@ def whole_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file that takes its place at the end; with an exception what stood there stays. Folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial = path.with_name(f".{path.name}.partial-{uuid.uuid4().hex}")
     try:
         partial.write_bytes(data)
         partial.replace(path)

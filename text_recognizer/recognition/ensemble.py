@@ -150,4 +150,4 @@ def ensemble_settings(members: Sequence[Bundle], names: Sequence[str], weights: 
         "temperature": 1.0,
         "members": list(names),
         "weights": list(weights),
-    } | ({"language": first["language"]} if "language" in first else {})
+    } | {name: first[name] for name in ("language", "detector") if name in first}

@@ -90,7 +90,12 @@ class LineTextRecognizer:
             raise BundleError(f"{self.bundle.folder / 'bundle.json'} lacks settings for lines: {error!r}") from error
         silent = language is None or language == NO_LANGUAGE
         chosen = own_language if language == OWN_LANGUAGE else language
-        self.language = None if silent else load_language_model(chosen, self.alphabet)  # type: ignore[arg-type]
+        try:
+            self.language = None if silent else load_language_model(chosen, self.alphabet)  # type: ignore[arg-type]
+        except BundleError as error:
+            if language != OWN_LANGUAGE:
+                raise
+            raise BundleError(f"{self.bundle.folder} asks for a language model: {error}; none reads without") from error
         self._calibrations = {
             searched: calibrations.get(name, Calibration())
             for searched, name in ((False, "greedy"), (True, "language"))

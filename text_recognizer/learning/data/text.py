@@ -64,6 +64,8 @@ class TextSampler:
         folder = require(data_dir() / "text", "the texts for synthetic lines")
         self.alphabet = alphabet
         self.corpora = _words(tuple(path for path in sorted(folder.glob("*.txt")) if path.name not in without))
+        if not any(self.corpora):
+            raise FileNotFoundError(f"{folder} holds no text (*.txt) to make synthetic lines of: docs/data.md")
         self.extra = [text for text in extra if len(text) > 3]
 
     def sample(self, rng: random.Random) -> str:

@@ -45,7 +45,8 @@ def word_outcomes(recognizer: LineTextRecognizer, dataset: LineDataset, lines: S
     for label, line in zip(dataset.labels, lines, strict=True):
         right += _right(recognizer.word_texts(line), label.text.split())
         hand += [hands[label.writer]] * len(line.words)
-    return WordOutcomes(np.concatenate([line.signs for line in lines]), np.array(right, bool), np.array(hand))
+    signs = [line.signs for line in lines] or [np.zeros((0, 0))]
+    return WordOutcomes(np.concatenate(signs), np.array(right, bool), np.array(hand))
 
 
 def _right(read: list[str], true: list[str]) -> list[bool]:

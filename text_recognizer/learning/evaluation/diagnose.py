@@ -23,8 +23,9 @@ from rapidfuzz.distance import Levenshtein
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.data.characters import CLASSES, CharacterSource, character_dataset
 from text_recognizer.learning.data.lines import LineDataset
-from text_recognizer.learning.data.sources import LineSource, line_dataset
+from text_recognizer.learning.data.sources import LineSource
 from text_recognizer.learning.evaluation.lines import read_dataset
+from text_recognizer.learning.training.alphabets import lines_within
 from text_recognizer.recognition.bundle import bundle_task
 from text_recognizer.recognition.characters import CharacterRecognizer
 from text_recognizer.recognition.lines import LineTextRecognizer
@@ -86,9 +87,11 @@ class Part:
 
 
 def held_out(source: Source) -> Source | None:
-    """A source of the same kind that was not trained on: the val split (its writers are others), or what the same
-    generator makes with another seed. None where there is none."""
+    """A source of the same kind that was not trained on: what of it was set apart, the val split (its writers are
+    others), or what the same generator makes with another seed. None where there is none."""
     name = source["name"]
+    if source.get("hold"):
+        return source | {"held": True}
     if name in ("synthetic", "synthetic-open", "fonts"):
         return source | {"seed": source.get("seed", 1) + _OTHER_SEED}
     if name in ("folder", "pages"):
@@ -122,8 +125,8 @@ def diagnose(
     data = reader.bundle.provenance.get("experiment", {}).get("data")
     if not data:
         raise ValueError(f"{bundle} does not say what it learned from")
-    weighed = [(few(source, samples), _weight(task, source)) for source in data["train"]]
-    weighed = [(source, weight) for source, weight in weighed if _there(task, held_out(source))]
+    weighed = [(few(source, samples), _weight(reader, source)) for source in data["train"]]
+    weighed = [(source, weight) for source, weight in weighed if _there(reader, held_out(source))]
     trained, weights = [source for source, _ in weighed], [weight for _, weight in weighed]
     if not trained:
         raise ValueError("none of its training sources has a split that was not trained on")
@@ -140,7 +143,7 @@ def diagnose(
         _term("shift", wanted, unseen),
     ]
     tests = [source | {"name": source["name"].removesuffix("-val") + "-test"} for source in aim] if test else []
-    tests = [source for source in tests if _there(task, source)]
+    tests = [source for source in tests if _there(reader, source)]
     return [*terms, _term("worn-out val", measured(reader, tests, samples), wanted)] if tests else terms
 
 
@@ -150,7 +153,7 @@ def measured(reader: Any, sources: Sequence[Source], samples: int, weights: Sequ
     rng = np.random.default_rng(0)
     found = []
     for source, share in zip(sources, shares / shares.sum(), strict=True):
-        dataset = _dataset(_task(reader), source)
+        dataset = _dataset(reader, source)
         count = min(len(dataset), max(1, round(samples * share)))
         chosen = np.sort(rng.permutation(len(dataset))[:count])
         found.append(
@@ -199,24 +202,24 @@ def _reader(task: str, bundle: str) -> Any:
     return CharacterRecognizer(bundle) if task == "characters" else LineTextRecognizer(bundle)
 
 
-def _dataset(task: str, source: Source) -> Any:
-    if task == "characters":
+def _dataset(reader: Any, source: Source) -> Any:
+    if _task(reader) == "characters":
         return character_dataset(CharacterSource(**source))
-    return line_dataset(LineSource(**source))
+    return lines_within(LineSource(**source), reader.alphabet, True)
 
 
-def _weight(task: str, source: Source) -> float:
+def _weight(reader: Any, source: Source) -> float:
     """How much of an epoch is drawn from a source, 0 where it is not there."""
-    drawn = source.get("characters" if task == "characters" else "lines", 0)
+    drawn = source.get(_task(reader), 0)
     if not drawn and source["name"].startswith("synthetic"):
         drawn = source.get("count", 0)
-    return float(drawn or (len(_dataset(task, source)) if _there(task, source) else 0))
+    return float(drawn or (len(_dataset(reader, source)) if _there(reader, source) else 0))
 
 
-def _there(task: str, source: Source | None) -> bool:
+def _there(reader: Any, source: Source | None) -> bool:
     """Whether a source can be loaded here."""
     try:
-        return source is not None and len(_dataset(task, source)) > 0
+        return source is not None and len(_dataset(reader, source)) > 0
     except (ValueError, OSError, ModuleNotFoundError):
         return False
 

@@ -35,7 +35,7 @@ from text_recognizer.learning.experiments.fine_tune_data import (
 )
 from text_recognizer.learning.experiments.fine_tune_measure import Scores, card_scores, is_better, measure_sets
 from text_recognizer.learning.experiments.fine_tune_plan import Plan, plan_for
-from text_recognizer.learning.experiments.run import run_dir, train
+from text_recognizer.learning.experiments.run import alone, run_dir, train
 from text_recognizer.learning.training.blending import between
 from text_recognizer.learning.training.card import write_description
 from text_recognizer.learning.training.export import loaded_run, refuse_other_folders, write_run
@@ -90,13 +90,16 @@ def fine_tune(
         share = plan.share if known_lines else plan.share_alone
     experiment = _experiment(name or _name(start, data), start, own, known_lines, plan, list(overrides))
     output, folder = Path(output or experiment.name), run_dir(experiment)
-    refuse_other_folders(output)
-    _make_way(folder, resume)
+    refuse_other_folders(output, start.folder)
+    with alone(folder):
+        _make_way(folder, resume)
     for note in own.notes:
         say(note)
     say(f"{own.train_lines} lines to learn from, {own.val_lines} to measure with; before:")
     kept = kept_sources(start)
-    before = measure_sets(start.folder, measured_sets(own, kept, known))
+    # Lines with characters that are yet to be learned count before, too: both times the same ones.
+    wider = Alphabet(dict.fromkeys([*known.characters, *own.characters]))
+    before = measure_sets(start.folder, measured_sets(own, kept, wider))
     callbacks = [KeepStart(folder), *([TimeLimit(minutes)] if minutes else [])]
     train(experiment, resume=resume, callbacks=callbacks)
     made = _finish(folder, start, (own, kept, before), (output, version), share)

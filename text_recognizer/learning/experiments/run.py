@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ from text_recognizer.learning.training.attention_data import ParagraphDataModule
 from text_recognizer.learning.training.growing import adopt_shape, load_or_grow
 from text_recognizer.learning.training.lines import LineDataModule, LineRecognizerModule
 from text_recognizer.learning.training.ranks import first, rank
-from text_recognizer.recognition.bundle import find_bundle
+from text_recognizer.locks import locked
+from text_recognizer.recognition.bundle import find_bundle, load_bundle
 from text_recognizer.recognition.geometry import LineGeometry
 
 _CALIBRATION_BATCHES = 30  # some hundred lines: enough for the mean and variance of each channel
@@ -51,8 +53,24 @@ def run_dir(experiment: Experiment) -> Path:
     return runs_dir() / experiment.name
 
 
-def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.LightningDataModule]:
-    """The Lightning module and data module of an experiment. Reads data, where it is not yet cached."""
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else trains the run of that folder meanwhile. Raises FileExistsError where somebody does."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder.with_name(f".{folder.name}.lock"), 0):
+            yield
+    except TimeoutError as error:
+        raise FileExistsError(f"another process trains {folder} now: wait for it, or give this run a --name") from error
+
+
+def build(
+    experiment: Experiment, alphabet: Alphabet | None = None
+) -> tuple[lightning.LightningModule, lightning.LightningDataModule]:
+    """The Lightning module and data module of an experiment. Reads data, where it is not yet cached.
+
+    alphabet: of a line recogniser, by default what the experiment asks for.
+    """
     if isinstance(experiment, DetectorExperiment):
         from text_recognizer.learning.training.detector import DetectorDataModule, LineDetectorModule
 
@@ -68,9 +86,12 @@ def build(experiment: Experiment) -> tuple[lightning.LightningModule, lightning.
     if isinstance(experiment, ParagraphExperiment | AttentionLineExperiment):
         return build_attention(experiment)
     if experiment.start_from:
+        load_bundle(experiment.start_from, "lines", NORMALIZATION_VERSION)
         adopt_shape(experiment.network, find_bundle(experiment.start_from))
     lines_of = experiment.data
-    alphabet = line_alphabet(lines_of.train, experiment.start_from, lines_of.extend_alphabet, lines_of.more_characters)
+    alphabet = alphabet or line_alphabet(
+        lines_of.train, experiment.start_from, lines_of.extend_alphabet, lines_of.more_characters
+    )
     module = LineRecognizerModule(
         experiment.network,
         alphabet,
@@ -89,16 +110,21 @@ def train(experiment: Experiment, resume: bool = False, callbacks: Sequence[Call
     """Train to the end of the experiment's epochs and return the folder of the run.
 
     resume: go on from the run's last checkpoint. callbacks: beside the usual ones. Raises FileExistsError where the run
-    exists already and `resume` is not set, so that nothing is overwritten by accident, FileNotFoundError where there is
-    nothing to resume or data are missing, ValueError where the checkpoint is of another network or the loss is no
-    number any more, OSError where a checkpoint cannot be written, and KeyboardInterrupt, with how to go on, after
-    Ctrl-C.
+    exists already and `resume` is not set, so that nothing is overwritten by accident, or another process trains it,
+    FileNotFoundError where there is nothing to resume or data are missing, ValueError where the checkpoint is of
+    another network or the loss is no number any more, OSError where a checkpoint cannot be written, and
+    KeyboardInterrupt, with how to go on, after Ctrl-C.
     """
+    with alone(run_dir(experiment)) if first() else nullcontext():
+        return _train(experiment, resume, callbacks)
+
+
+def _train(experiment: Experiment, resume: bool, callbacks: Sequence[Callback]) -> Path:
     folder = run_dir(experiment)
     last = folder / "last.ckpt"
     _check(experiment, last, resume)
     prepare(experiment)
-    module, data = build(experiment)
+    module, data = build(experiment, _as_begun(experiment, folder) if resume else None)
     if resume:
         _go_on(last, experiment, module, data)
     else:
@@ -141,6 +167,18 @@ def prepare(experiment: Experiment) -> None:
     if experiment.trainer.threads:
         torch.set_num_threads(experiment.trainer.threads)
     lightning.seed_everything(experiment.seed, workers=True, verbose=False)
+
+
+def _as_begun(experiment: Experiment, folder: Path) -> Alphabet | None:
+    """The alphabet that a run of lines began with; its network gets the shape that it began with, too. The labels that
+    the alphabet was made of, or the bundle, may be others by now."""
+    described = folder / "experiment.json"
+    if not isinstance(experiment, LineExperiment) or not described.is_file():
+        return None
+    begun = json.loads(described.read_text(encoding="utf-8"))
+    if begun["network"]["name"] == experiment.network.name:
+        experiment.network.fields = begun["network"]["fields"] | experiment.network.fields
+    return Alphabet(begun["alphabet"])
 
 
 def _go_on(

@@ -69,6 +69,11 @@ _SOURCES = {
     "wordfreq": "the word frequencies of wordfreq (CC BY-SA 4.0)",
 }
 RELIABILITY = "reliability.png"  # in the bundle's folder
+_DIAGRAM = (
+    f"\n\n![Reliability]({RELIABILITY})\n\nHow often words are right that are read with some confidence: read "
+    "greedily on the left, with the language model on the right. Fitted to the words of half of the writers, shown "
+    "for the other half, both ways."
+)
 _NON_COMMERCIAL = ("iam", "synthetic", "brown")
 _BROWN = "brown.txt"  # of the texts that synthetic handwriting shows, the one that is not free
 
@@ -95,8 +100,8 @@ def _terms(names: list[str], start_from: str) -> str:
     return text
 
 
-def model_card(data: dict[str, Any]) -> str:
-    """The card as Markdown, from the content of bundle.json."""
+def model_card(data: dict[str, Any], diagram: bool) -> str:
+    """The card as Markdown, from the content of bundle.json; diagram: with that of the reliability."""
     task, provenance = data["task"], data["provenance"]
     describe = _language_model if task == "language-model" else _network
     purpose, training, terms = describe(task, provenance)
@@ -104,7 +109,7 @@ def model_card(data: dict[str, Any]) -> str:
         f"# Model card: {data['name']} {data['version']}",
         purpose,
         "## Scores",
-        _scores(data) + _reliability(data["settings"]),
+        _scores(data) + (_DIAGRAM if diagram else ""),
         "## Training",
         training,
         "## Limits",
@@ -113,17 +118,6 @@ def model_card(data: dict[str, Any]) -> str:
         terms,
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _reliability(settings: dict[str, Any]) -> str:
-    """The diagram of a bundle whose word confidence was calibrated."""
-    if "calibration" not in settings:
-        return ""
-    return (
-        f"\n\n![Reliability]({RELIABILITY})\n\nHow often words are right that are read with some confidence: read "
-        "greedily on the left, with the language model on the right. Fitted to the words of half of the writers, shown "
-        "for the other half, both ways."
-    )
 
 
 def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
@@ -229,4 +223,4 @@ def write_description(folder: Path, data: dict[str, Any]) -> None:
     """Write bundle.json and the model card."""
     text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
     (folder / "bundle.json").write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(model_card(data), encoding="utf-8")
+    (folder / "README.md").write_text(model_card(data, (folder / RELIABILITY).is_file()), encoding="utf-8")

@@ -54,7 +54,7 @@ def write_ensemble(
     members = [load_bundle(find_bundle(bundle), task, NORMALIZATION_VERSION) for bundle in bundles]
     names = [f"member-{number}-{member.name}" for number, member in enumerate(members, start=1)]
     settings = _SETTINGS[task](members, names, shares)
-    refuse_other_folders(output)
+    refuse_other_folders(output, *(member.folder for member in members))
     with whole_folder(output, replace=True) as partial:
         for member, name in zip(members, names, strict=True):
             shutil.copytree(member.folder, partial / name)

@@ -23,9 +23,9 @@ from text_recognizer.learning.training.card import write_description
 from text_recognizer.learning.training.class_prior import prior_shift, shift_logits
 from text_recognizer.learning.training.export_attention import attention_settings, write_decoder
 from text_recognizer.learning.training.halves import halved
-from text_recognizer.learning.training.measure import measure_bundle
+from text_recognizer.learning.training.measure import check_measured, measure_bundle
 from text_recognizer.learning.training.onnx_model import check_halves, check_parity, to_onnx
-from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash, load_bundle
+from text_recognizer.recognition.bundle import FORMAT_VERSION, SHIPPED, Bundle, file_hash, load_bundle
 from text_recognizer.recognition.geometry import LineGeometry
 from text_recognizer.recognition.language_model import TASK as LANGUAGE_TASK
 from text_recognizer.recognition.tokens import Tokens
@@ -75,14 +75,21 @@ def export_run(
         provenance["mean_of"] = [Path(name).name for name in (run, *others)]
     read_with: dict[str, Any] = {}
     if experiment["task"] == "lines":
-        load_bundle(language, LANGUAGE_TASK, 0)
-        load_bundle(detector, "detector", NORMALIZATION_VERSION)
-        read_with = {"language": language, "detector": detector}
+        asked = {"language": load_bundle(language, LANGUAGE_TASK, 0)}
+        asked["detector"] = load_bundle(detector, "detector", NORMALIZATION_VERSION)
+        read_with = {name: _named(bundle) for name, bundle in asked.items()}
+    if measure:
+        check_measured(experiment["task"])
     with whole_folder(output, replace=True) as partial:
         write_run(partial, (output.name, version), experiment, state, read_with, provenance, stretch)
         if measure:
             measure_bundle(partial, experiment["task"])
     return output
+
+
+def _named(bundle: Bundle) -> str:
+    """What a bundle calls another one: a shipped one by its name, others by where they are, whoever reads them."""
+    return bundle.folder.name if bundle.folder.parent == SHIPPED else str(bundle.folder.resolve())
 
 
 def write_run(
@@ -141,8 +148,10 @@ def _minutes(state: dict[str, Any]) -> float | None:
     return None if counted is None else round(float(counted), 1)
 
 
-def refuse_other_folders(output: Path) -> None:
-    """Exporting replaces a bundle, but nothing else."""
+def refuse_other_folders(output: Path, *sources: Path) -> None:
+    """Exporting replaces a bundle, but nothing else, and none that it is made of. Raises FileExistsError."""
+    if any(output.resolve() == source.resolve() for source in sources):
+        raise FileExistsError(f"{output} is what the new bundle would be made of: name another folder")
     if output.exists() and not (output / "bundle.json").is_file() and (output.is_file() or any(output.iterdir())):
         raise FileExistsError(f"{output} holds something that is no model bundle: name another folder")
 

@@ -76,6 +76,7 @@ def grow(small: CRNN, large: CRNN) -> None:
                 added = large.cnn[_first_block(large.config, stage) + block]
                 assert isinstance(added, ResidualBlock)
                 nn.init.zeros_(added.second[1].weight)  # type: ignore[arg-type]
+                nn.init.zeros_(added.second[1].bias)  # type: ignore[arg-type]
 
 
 def load_or_grow(

@@ -24,6 +24,8 @@ from text_recognizer.learning.data.sources import LineSource, line_dataset
 from text_recognizer.learning.evaluation.report import line_scores
 from text_recognizer.learning.training.card import write_description
 from text_recognizer.learning.training.export import refuse_other_folders
+from text_recognizer.learning.training.measure import check_measured
+from text_recognizer.learning.training.ranks import say
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash, load_bundle
 from text_recognizer.recognition.language_model import MODEL_FILE, TASK, CharacterLanguageModel, pack_probabilities
 from text_recognizer.recognition.word_list import pack_words
@@ -57,15 +59,17 @@ def write_language_model(
 ) -> Path:
     """Train a language model and write its bundle, measured on val with a line recogniser, unless that is None.
 
-    Raises ValueError where there is nothing to learn from or a vocabulary is unknown, and FileExistsError where the
-    folder holds something else than a bundle; a bundle is replaced.
+    Raises ValueError where there is nothing to learn from, a text is no UTF-8 or a vocabulary is unknown, and
+    FileExistsError where the folder holds something else than a bundle; a bundle is replaced.
     """
     refuse_other_folders(output)
+    if measured_with is not None:
+        check_measured("lines")
     alphabet = Alphabet()
-    texts = {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in choice.texts}
+    texts = {name: _read(path) for name, path in _names(choice).items()}
     for name in choice.sources:
         texts[name] = " ".join(label.text for label in line_dataset(LineSource(name)).labels)
-    known = {name: "".join(c for c in normalize_text(text) if c in alphabet) for name, text in texts.items()}
+    known = {name: _known_words(name, text, alphabet) for name, text in texts.items()}
     _, tables = train_language_model(list(known.values()), alphabet, choice.order, choice.gain)
     words = word_list(choice.vocabularies, list(known.values()))
     tables |= pack_words(words)
@@ -95,6 +99,32 @@ def write_language_model(
             data["provenance"]["measured_with"] = load_bundle(measured_with, "lines", NORMALIZATION_VERSION).identity
             write_description(folder, data)
     return output
+
+
+def _names(choice: LanguageChoice) -> dict[str, Path]:
+    """Texts by what the card calls them: their stems, with as much of their paths as tells them apart."""
+    names: dict[str, Path] = {}
+    for path in choice.texts:
+        candidates = (path.stem, f"{path.parent.name}/{path.stem}", str(path))
+        taken = {*names, *choice.sources}
+        names[next((name for name in candidates if name not in taken), str(path))] = path
+    return names
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no UTF-8 text ({error}): save it as UTF-8") from error
+
+
+def _known_words(name: str, text: str, alphabet: Alphabet) -> str:
+    """The words of a text that the alphabet can spell; how many others there are is said."""
+    words, characters = normalize_text(text).split(), set(alphabet.characters)
+    known = [word for word in words if characters.issuperset(word)]
+    if len(known) < len(words):
+        say(f"{name}: {len(words) - len(known):,} of {len(words):,} words left out, with characters that are not read")
+    return " ".join(known)
 
 
 def word_list(languages: Sequence[str], texts: Sequence[str]) -> set[str]:

@@ -50,9 +50,9 @@ class LineDataModule(lightning.LightningDataModule):
         super().__init__()
         self.data = data
         self.collate = Collate(alphabet, geometry)
+        further = any(character not in Alphabet() for character in alphabet.characters)
         train, val = (
-            [lines_within(source, alphabet, data.extend_alphabet or bool(data.more_characters)) for source in sources]
-            for sources in (data.train, data.val)
+            [lines_within(source, alphabet, further) for source in sources] for sources in (data.train, data.val)
         )
         self.train = MixedLines(train, data.augmentation)
         self.val = [MixedLines([part]) for part in val]

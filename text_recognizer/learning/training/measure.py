@@ -11,6 +11,22 @@ from typing import Any
 from text_recognizer.learning.training.card import RELIABILITY, write_description
 
 
+def check_measured(task: str) -> None:
+    """Raises FileNotFoundError where data to measure a bundle with are missing: better before the work than after."""
+    from text_recognizer.learning.data.registry import find
+    from text_recognizer.learning.evaluation.paragraphs import PARAGRAPH_SETS
+    from text_recognizer.learning.evaluation.report import CHARACTER_SETS, LINE_SETS
+
+    others = {"detector": ("iam-forms-val", "copiste-pages-val"), "characters": CHARACTER_SETS}
+    for name in others.get(task, PARAGRAPH_SETS if task == "paragraphs" else LINE_SETS):
+        description, _ = find(name)
+        if missing := description.missing():
+            raise FileNotFoundError(
+                f"{name}, to measure with, is not there: {' and '.join(map(str, missing))} is missing "
+                "(docs/data.md); --no-measure does without"
+            )
+
+
 def measure_bundle(folder: Path, task: str) -> None:
     """Measure the bundle on val and write the scores into bundle.json and the card."""
     from text_recognizer.learning.evaluation.paragraphs import paragraph_scores

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,11 +27,12 @@ from onnx import TensorProto, helper, numpy_helper
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.data.forms import traced_pages
-from text_recognizer.learning.data.sources import LineSource, line_dataset
-from text_recognizer.learning.training.card import write_description
+from text_recognizer.learning.data.sources import LineSource
+from text_recognizer.learning.training.alphabets import open_lines
+from text_recognizer.learning.training.card import RELIABILITY, write_description
 from text_recognizer.learning.training.export import refuse_other_folders
 from text_recognizer.learning.training.halves import HALF_FROM
-from text_recognizer.learning.training.measure import measure_bundle
+from text_recognizer.learning.training.measure import check_measured, measure_bundle
 from text_recognizer.recognition.bundle import Bundle, BundleError, bundle_task, file_hash, load_bundle
 from text_recognizer.recognition.detector_input import detector_input
 from text_recognizer.recognition.geometry import LineGeometry
@@ -57,7 +59,9 @@ def quantize_bundle(source: str | Path, output: Path, version: str = "1", measur
         raise BundleError(f"{source} is an ensemble: quantise its members, then put them together")
     if bundle.settings.get("precision") == "int8":
         raise BundleError(f"{source} computes with 8-bit integers already")
-    refuse_other_folders(output)
+    refuse_other_folders(output, bundle.folder)
+    if measure:
+        check_measured(task)
     with whole_folder(output, replace=True) as partial:
         model = quantized(bundle.folder / "model.onnx", _SEEN[task](bundle))
         (partial / "model.onnx").write_bytes(model)
@@ -67,6 +71,8 @@ def quantize_bundle(source: str | Path, output: Path, version: str = "1", measur
             data["settings"].pop("calibration", None)
         data["settings"] |= {"precision": "int8"} | ({"batch": 1} if _has_integer_lstms(model) else {})
         data["provenance"] |= {"quantized_from": bundle.identity, "exported": datetime.date.today().isoformat()}
+        if not measure and "calibration" in data["settings"] and (bundle.folder / RELIABILITY).is_file():
+            shutil.copy(bundle.folder / RELIABILITY, partial)
         write_description(partial, data)
         if measure:
             measure_bundle(partial, task)
@@ -182,7 +188,7 @@ def _lines_seen(bundle: Bundle) -> Batches:
     geometry = LineGeometry(**bundle.settings["geometry"])
     sources = bundle.provenance["experiment"]["data"]["train"]
     for source in (row for number, row in enumerate(sources) if row not in sources[:number]):
-        dataset = line_dataset(replace(LineSource(**source), count=_LINES))  # no more synthetic ones than are asked for
+        dataset = open_lines(replace(LineSource(**source), count=_LINES))  # no more synthetic ones than are asked for
         for index in np.linspace(0, len(dataset) - 1, _LINES).astype(int):
             yield geometry.batch([dataset[int(index)][0]])
 
