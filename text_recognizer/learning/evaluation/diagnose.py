@@ -205,7 +205,7 @@ def _reader(task: str, bundle: str) -> Any:
 def _dataset(reader: Any, source: Source) -> Any:
     if _task(reader) == "characters":
         return character_dataset(CharacterSource(**source))
-    return lines_within(LineSource(**source), reader.alphabet, True)
+    return lines_within(LineSource(**source), reader.alphabet)
 
 
 def _weight(reader: Any, source: Source) -> float:

@@ -29,9 +29,13 @@ def open_lines(source: LineSource) -> LineDataset:
         return line_dataset(source)
 
 
-def lines_within(source: LineSource, alphabet: Alphabet, extend: bool = False) -> LineDataset:
-    """The lines of a source; where the alphabet was extended, all that it can spell, and the others are named."""
-    if not extend:
+def lines_within(source: LineSource, alphabet: Alphabet, extend: bool | None = None) -> LineDataset:
+    """The lines of a source; where the alphabet was extended, all that it can spell, and the others are named.
+
+    extend: whether it was, by default as its characters say.
+    """
+    usual = Alphabet()
+    if not (any(character not in usual for character in alphabet.characters) if extend is None else extend):
         return line_dataset(source)
     lines, left_out = open_lines(source), LeftOut(source.name)
     known = [n for n, label in enumerate(lines.labels) if not left_out.unknown(label.text, alphabet, label.identifier)]

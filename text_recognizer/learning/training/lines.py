@@ -50,10 +50,7 @@ class LineDataModule(lightning.LightningDataModule):
         super().__init__()
         self.data = data
         self.collate = Collate(alphabet, geometry)
-        further = any(character not in Alphabet() for character in alphabet.characters)
-        train, val = (
-            [lines_within(source, alphabet, further) for source in sources] for sources in (data.train, data.val)
-        )
+        train, val = ([lines_within(source, alphabet) for source in sources] for sources in (data.train, data.val))
         self.train = MixedLines(train, data.augmentation)
         self.val = [MixedLines([part]) for part in val]
         per_epoch = [source.lines or len(part) for source, part in zip(data.train, self.train.parts, strict=True)]

@@ -24,11 +24,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from text_recognizer.alphabet import Alphabet
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.data.forms import traced_pages
 from text_recognizer.learning.data.sources import LineSource
-from text_recognizer.learning.training.alphabets import open_lines
+from text_recognizer.learning.training.alphabets import lines_within
 from text_recognizer.learning.training.card import RELIABILITY, write_description
 from text_recognizer.learning.training.export import refuse_other_folders
 from text_recognizer.learning.training.halves import HALF_FROM
@@ -185,10 +186,11 @@ def packed(serialized: bytes) -> bytes:
 
 def _lines_seen(bundle: Bundle) -> Batches:
     """Some lines of each source that a line recogniser learned from."""
-    geometry = LineGeometry(**bundle.settings["geometry"])
+    geometry, alphabet = LineGeometry(**bundle.settings["geometry"]), Alphabet(bundle.settings["alphabet"])
     sources = bundle.provenance["experiment"]["data"]["train"]
     for source in (row for number, row in enumerate(sources) if row not in sources[:number]):
-        dataset = open_lines(replace(LineSource(**source), count=_LINES))  # no more synthetic ones than are asked for
+        # No more synthetic ones than are asked for.
+        dataset = lines_within(replace(LineSource(**source), count=_LINES), alphabet)
         for index in np.linspace(0, len(dataset) - 1, _LINES).astype(int):
             yield geometry.batch([dataset[int(index)][0]])
 
