@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.learning.data.checks import LeftOut, any_alphabet
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.data.paragraphs import MixedParagraphs, ParagraphDataset
 from text_recognizer.learning.data.registry import load
@@ -69,6 +71,26 @@ def _part(lines: LineDataset, hold: float, held: bool) -> LineDataset:
     order = sorted(range(len(lines)), key=lambda number: (marks[number], number))
     count = min(len(order) - 1, max(1, round(hold * len(order))))
     return lines.only(sorted(order[:count] if held else order[count:]))
+
+
+def open_lines(source: LineSource) -> LineDataset:
+    """The lines of a source with whatever characters."""
+    with any_alphabet():
+        return line_dataset(source)
+
+
+def lines_within(source: LineSource, alphabet: Alphabet, extend: bool | None = None) -> LineDataset:
+    """The lines of a source; where the alphabet was extended, all that it can spell, and the others are named.
+
+    extend: whether it was, by default as its characters say.
+    """
+    usual = Alphabet()
+    if not (any(character not in usual for character in alphabet.characters) if extend is None else extend):
+        return line_dataset(source)
+    lines, left_out = open_lines(source), LeftOut(source.name)
+    known = [n for n, label in enumerate(lines.labels) if not left_out.unknown(label.text, alphabet, label.identifier)]
+    left_out.say()
+    return lines if len(known) == len(lines) else lines.only(known)
 
 
 def paragraph_dataset(source: ParagraphSource) -> ParagraphDataset:

@@ -23,9 +23,8 @@ from rapidfuzz.distance import Levenshtein
 from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.data.characters import CLASSES, CharacterSource, character_dataset
 from text_recognizer.learning.data.lines import LineDataset
-from text_recognizer.learning.data.sources import LineSource
+from text_recognizer.learning.data.sources import LineSource, lines_within
 from text_recognizer.learning.evaluation.lines import read_dataset
-from text_recognizer.learning.training.alphabets import lines_within
 from text_recognizer.recognition.bundle import bundle_task
 from text_recognizer.recognition.characters import CharacterRecognizer
 from text_recognizer.recognition.lines import LineTextRecognizer

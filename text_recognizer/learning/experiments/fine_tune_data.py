@@ -15,8 +15,7 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.data.page_xml import SPLITS, split_files
 from text_recognizer.learning.data.registry import DATASETS, find
-from text_recognizer.learning.data.sources import LineSource, line_dataset
-from text_recognizer.learning.training.alphabets import lines_within, open_lines
+from text_recognizer.learning.data.sources import LineSource, line_dataset, lines_within, open_lines
 from text_recognizer.line_table import TABLE, read_table
 from text_recognizer.recognition.bundle import Bundle
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
-from text_recognizer.learning.data.checks import LeftOut, any_alphabet
-from text_recognizer.learning.data.lines import LineDataset
-from text_recognizer.learning.data.sources import LineSource, line_dataset
+from text_recognizer.learning.data.sources import LineSource, open_lines
 from text_recognizer.learning.training.warm_start import bundle_alphabet
 from text_recognizer.recognition.bundle import find_bundle
 
@@ -21,23 +19,3 @@ def line_alphabet(train: Iterable[LineSource], start_from: str = "", extend: boo
         labels = (label.text for source in train for label in open_lines(source).labels)
         characters |= dict.fromkeys(sorted(set("".join(labels))))
     return Alphabet(characters)
-
-
-def open_lines(source: LineSource) -> LineDataset:
-    """The lines of a source with whatever characters."""
-    with any_alphabet():
-        return line_dataset(source)
-
-
-def lines_within(source: LineSource, alphabet: Alphabet, extend: bool | None = None) -> LineDataset:
-    """The lines of a source; where the alphabet was extended, all that it can spell, and the others are named.
-
-    extend: whether it was, by default as its characters say.
-    """
-    usual = Alphabet()
-    if not (any(character not in usual for character in alphabet.characters) if extend is None else extend):
-        return line_dataset(source)
-    lines, left_out = open_lines(source), LeftOut(source.name)
-    known = [n for n, label in enumerate(lines.labels) if not left_out.unknown(label.text, alphabet, label.identifier)]
-    left_out.say()
-    return lines if len(known) == len(lines) else lines.only(known)

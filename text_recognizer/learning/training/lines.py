@@ -13,9 +13,8 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning import networks
 from text_recognizer.learning.data.augmentation import LineAugmentation
 from text_recognizer.learning.data.batches import Collate, LineBatch, MixedLines, WidthBatches
-from text_recognizer.learning.data.sources import LineSource
+from text_recognizer.learning.data.sources import LineSource, lines_within
 from text_recognizer.learning.networks.crnn import CRNN
-from text_recognizer.learning.training.alphabets import lines_within
 from text_recognizer.learning.training.choices import NetworkChoice, Sample, one_thread
 from text_recognizer.learning.training.freezing import Frozen, freeze
 from text_recognizer.learning.training.optimization import Optimization

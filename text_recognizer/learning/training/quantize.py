@@ -28,8 +28,7 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.data.forms import traced_pages
-from text_recognizer.learning.data.sources import LineSource
-from text_recognizer.learning.training.alphabets import lines_within
+from text_recognizer.learning.data.sources import LineSource, lines_within
 from text_recognizer.learning.training.card import RELIABILITY, write_description
 from text_recognizer.learning.training.export import refuse_other_folders
 from text_recognizer.learning.training.halves import HALF_FROM

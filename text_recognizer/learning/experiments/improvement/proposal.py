@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from text_recognizer.learning.data.sources import LineSource
+from text_recognizer.learning.data.sources import LineSource, lines_within
 from text_recognizer.learning.evaluation.suites.gate import Verdict, in_production, judge
 from text_recognizer.learning.evaluation.suites.report import write_report
 from text_recognizer.learning.experiments.fine_tune import METRICS
@@ -21,7 +21,6 @@ from text_recognizer.learning.experiments.improvement.history import (
     Improvement,
 )
 from text_recognizer.learning.experiments.improvement.place import Place, Plan, read_json, write_json
-from text_recognizer.learning.training.alphabets import lines_within
 from text_recognizer.recognition.bundle import bundle_task
 from text_recognizer.recognition.lines import LineTextRecognizer
 from text_recognizer.recognition.registration import Decision, now, register

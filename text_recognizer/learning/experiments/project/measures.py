@@ -13,11 +13,10 @@ from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.data.lines import LineDataset
 from text_recognizer.learning.data.manifest import read_manifest
-from text_recognizer.learning.data.sources import LineSource
+from text_recognizer.learning.data.sources import LineSource, lines_within
 from text_recognizer.learning.evaluation.error_rates import error_rates
 from text_recognizer.learning.evaluation.lines import decoded_texts
 from text_recognizer.learning.experiments.fine_tune_data import own_lines
-from text_recognizer.learning.training.alphabets import lines_within
 from text_recognizer.recognition.bundle import load_bundle
 from text_recognizer.recognition.lines import OWN_LANGUAGE, LineTextRecognizer
 
