@@ -22,6 +22,12 @@ def test_a_page_survives_json(page):
     assert Page.from_dict(json.loads(to_json(page))) == page
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_a_page_that_was_read_again_is_written_the_same(confidences):
+    page = Page(tuple(Line("abc", ((0, 0), (9, 0), (9, 9)), value) for value in confidences), 10, 10)
+    assert Page.from_dict(page.to_dict()).to_dict() == page.to_dict()
+
+
 def test_regions_survive_json_and_hold_every_line_once():
     lines = tuple(Line(text, (), 1.0) for text in "abc")
     outline = ((0.0, 0.0), (5.0, 0.0), (5.0, 5.0))

@@ -149,7 +149,8 @@ class Page:
         weights = [max(1, len(line.text)) for line in self.lines]
         if not weights:
             return 1.0
-        return sum(w * line.confidence for w, line in zip(weights, self.lines, strict=True)) / sum(weights)
+        # Of lines as `to_dict` rounds them, so that a page that was written and read again says the same.
+        return sum(w * round(line.confidence, 4) for w, line in zip(weights, self.lines, strict=True)) / sum(weights)
 
     def __iter__(self) -> Iterator[Line]:
         return iter(self.lines)
