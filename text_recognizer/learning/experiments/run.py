@@ -86,8 +86,7 @@ def build(
     if isinstance(experiment, ParagraphExperiment | AttentionLineExperiment):
         return build_attention(experiment)
     if experiment.start_from:
-        load_bundle(experiment.start_from, "lines", NORMALIZATION_VERSION)
-        adopt_shape(experiment.network, find_bundle(experiment.start_from))
+        adopt_shape(experiment.network, load_bundle(experiment.start_from, "lines", NORMALIZATION_VERSION).folder)
     lines_of = experiment.data
     alphabet = alphabet or line_alphabet(
         lines_of.train, experiment.start_from, lines_of.extend_alphabet, lines_of.more_characters
