@@ -160,6 +160,8 @@ def test_a_run_is_trained_by_one_process(tiny_data):
     with alone(run_dir(experiment)), pytest.raises(FileExistsError, match="another process trains"):
         train(experiment)
     assert not run_dir(experiment).exists()
+    with pytest.raises(TimeoutError, match="the store"), alone(run_dir(experiment)):
+        raise TimeoutError("the store does not answer")
 
 
 def test_what_a_run_cannot_begin_with_is_named(tiny_data, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,14 @@ def run_dir(experiment: Experiment) -> Path:
 def alone(folder: Path) -> Iterator[None]:
     """Nobody else trains the run of that folder meanwhile. Raises FileExistsError where somebody does."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(folder.with_name(f".{folder.name}.lock"), 0):
-            yield
-    except TimeoutError as error:
-        raise FileExistsError(f"another process trains {folder} now: wait for it, or give this run a --name") from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder.with_name(f".{folder.name}.lock"), 0))
+        except TimeoutError as error:
+            raise FileExistsError(
+                f"another process trains {folder} now: wait for it, or give this run a --name"
+            ) from error
+        yield
 
 
 def build(
