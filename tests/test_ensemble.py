@@ -69,6 +69,14 @@ def test_what_is_no_ensemble_is_refused(tmp_path, bundles, weights):
     assert not (tmp_path / "none").exists()
 
 
+def test_data_to_measure_with_are_looked_for_before_the_work(bare_data, tmp_path):
+    refused = CliRunner().invoke(app, ["ensemble", "lines", "lines", "--output", str(tmp_path / "both")])
+    assert refused.exit_code == 2
+    assert "iam-val is not there" in refused.stderr
+    assert "--no-measure" in refused.stderr
+    assert not (tmp_path / "both").exists()
+
+
 def test_pages_are_read_with_the_detector_and_the_language_of_the_members():
     members = [load_bundle("open", "lines", NORMALIZATION_VERSION)] * 2
     settings = ensemble_settings(members, ["one", "two"], [1.0, 1.0])

@@ -44,6 +44,16 @@ class Description:
             data_dir() / group[0] for group in self.files if not any((data_dir() / name).exists() for name in group)
         ]
 
+    def absence(self, name: str) -> str:
+        """What to tell somebody who asked for `name`: which files are missing, and who gives them out; "" where all are
+        there."""
+        if not (missing := self.missing()):
+            return ""
+        return (
+            f"{name} is not there: {' and '.join(map(str, missing))} is missing. Get it from {self.source}; "
+            "TEXT_RECOGNIZER_DATA names the folder of all datasets (docs/data.md)"
+        )
+
     def names(self) -> list[str]:
         """What experiments call it: the name and each split, or the name alone."""
         return [f"{self.name}-{split}" for split in self.splits] if self.splits and not self.by_path else [self.name]

@@ -55,12 +55,8 @@ def load(name: str, kind: Kind, split: str = "", **options: Any) -> Any:
         raise ValueError(f"{name} holds {description.kind}, here {kind} are wanted")
     if description.splits and not named and not description.by_path:
         raise ValueError(f"{name} has splits, name one of them: {', '.join(description.names())}")
-    missing = [] if description.fetched else description.missing()
-    if missing:
-        raise FileNotFoundError(
-            f"{name} is not there: {' and '.join(map(str, missing))} is missing. Get it from {description.source}; "
-            "TEXT_RECOGNIZER_DATA names the folder of all datasets (docs/data.md)"
-        )
+    if not description.fetched and (absence := description.absence(name)):
+        raise FileNotFoundError(absence)
     chosen = {option: options[option] for option in description.options if option in options}
     return description.load(named or (split if description.by_path else ""), **chosen)
 

@@ -13,7 +13,7 @@ from text_recognizer.folders import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.training.card import write_description
 from text_recognizer.learning.training.export import refuse_other_folders
-from text_recognizer.learning.training.measure import measure_bundle
+from text_recognizer.learning.training.measure import check_measured, measure_bundle
 from text_recognizer.recognition.attention_networks import attention_ensemble_settings
 from text_recognizer.recognition.bundle import (
     FORMAT_VERSION,
@@ -43,7 +43,7 @@ def write_ensemble(
     bundles: shipped names or folders, all of lines by CTC, all of lines by attention, or all of paragraphs; of CTC, the
     first one's frames are the ensemble's. weights: of what they answer, equal by default. The bundle appears whole or
     not at all. Raises BundleError where the members do not fit together, ValueError for fewer than two or for bad
-    weights, FileExistsError where `output` is something else.
+    weights, FileExistsError where `output` is something else, FileNotFoundError where data to measure with are missing.
     """
     if len(bundles) < 2:
         raise ValueError("an ensemble has two members or more")
@@ -55,6 +55,8 @@ def write_ensemble(
     names = [f"member-{number}-{member.name}" for number, member in enumerate(members, start=1)]
     settings = _SETTINGS[task](members, names, shares)
     refuse_other_folders(output, *(member.folder for member in members))
+    if measure:
+        check_measured(task)
     with whole_folder(output, replace=True) as partial:
         for member, name in zip(members, names, strict=True):
             shutil.copytree(member.folder, partial / name)

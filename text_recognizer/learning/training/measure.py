@@ -19,12 +19,8 @@ def check_measured(task: str) -> None:
 
     others = {"detector": ("iam-forms-val", "copiste-pages-val"), "characters": CHARACTER_SETS}
     for name in others.get(task, PARAGRAPH_SETS if task == "paragraphs" else LINE_SETS):
-        description, _ = find(name)
-        if missing := description.missing():
-            raise FileNotFoundError(
-                f"{name}, to measure with, is not there: {' and '.join(map(str, missing))} is missing "
-                "(docs/data.md); --no-measure does without"
-            )
+        if absence := find(name)[0].absence(name):
+            raise FileNotFoundError(f"{absence}; --no-measure does without what it would be measured with")
 
 
 def measure_bundle(folder: Path, task: str) -> None:
