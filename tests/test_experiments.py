@@ -216,6 +216,19 @@ def test_ctrl_c_saves_a_checkpoint_to_go_on_from(line_cache):
     assert state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"] == 3
 
 
+@pytest.mark.parametrize("lines", [3, 7])
+def test_a_run_that_goes_on_with_other_lines_sees_all_of_them_and_validates(line_cache, lines):
+    name = f"--name=other-{lines}"
+    source = "--data.train=[{name: iam-train, lines: %d}]"
+    train(tiny(name, "--epochs=1", source % 4, "--data.columns=128"))
+    train(tiny(name, "--epochs=2", source % lines, "--data.columns=128"), resume=True)
+    folder = line_cache / "runs" / f"other-{lines}"
+    state = torch.load(folder / "last.ckpt", weights_only=False)
+    assert state["global_step"] == 4 + lines
+    with (folder / "logs" / "version_1" / "metrics.csv").open(encoding="utf-8") as file:
+        assert any(row.get("iam-val/cer") for row in csv.DictReader(file))
+
+
 class CtrlCInValidation(Callback):
     """Presses Ctrl-C while the first epoch is validated."""
 
