@@ -74,7 +74,9 @@ def read(
     ] = "auto",
     looks: Annotated[
         int,
-        typer.Option(min=1, max=3, help="Looks at each line: more make fewer errors and take as many times as long."),
+        typer.Option(
+            min=1, max=3, help="Looks at each line: more help with unusual hands, and take as many times as long."
+        ),
     ] = 1,
     prepare: Annotated[
         str,

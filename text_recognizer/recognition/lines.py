@@ -64,8 +64,8 @@ class LineTextRecognizer:
 
     language: a bundle of a language model, which then has a say in what is read; "auto": the one that the bundle names;
     with None or "none" the likeliest character of each frame is taken (greedy decoding). looks: at each line, from 1 to
-    3; more make fewer errors and take as many times as long. Raises BundleError for a bundle that cannot be used and
-    ValueError for other looks.
+    3; more help with unusual hands, and take as many times as long. Raises BundleError for a bundle that cannot be
+    used and ValueError for other looks.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ class TextRecognizer:
     `LineTextRecognizer`, or name a bundle that reads lines by attention; detector "auto": the one that it names.
     language: likewise, of a language model that has a say in reading lines; "auto": the one that belongs to the bundle
     of the lines; None for none.
-    looks: at each line, from 1 to 3: more make fewer errors and take as many times as long.
+    looks: at each line, from 1 to 3: more help with unusual hands, and take as many times as long.
     threads: of the networks, by default one a core. max_pixels: larger images are refused before they are decoded.
 
     >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP

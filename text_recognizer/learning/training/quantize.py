@@ -100,13 +100,8 @@ def quantized(path: Path, images: Batches) -> bytes:
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            extra_options={
-                # What a branch of the graph takes keeps its ReLU; elsewhere it is left out when the model is loaded.
-                "QDQKeepRemovableActivations": True,
-                # The mean of the images' largest numbers: the largest of all would make every step of a byte as coarse
-                # as the oddest image wants it.
-                "CalibMovingAverage": True,
-            },
+            # What a branch of the graph takes keeps its ReLU; elsewhere it is left out when the model is loaded.
+            extra_options={"QDQKeepRemovableActivations": True},
         )
         return packed(with_integer_lstms(whole.read_bytes()))
 
