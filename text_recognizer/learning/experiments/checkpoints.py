@@ -15,21 +15,17 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
 
-def begin_epoch(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint whose epoch has ended has no batches of the next one behind it; changed in place."""
-    progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-    if progress["is_last_batch"]:
-        progress["current"] = dict.fromkeys(progress["current"], 0)
-    return checkpoint
-
-
 class WholeCheckpoints(TorchCheckpointIO):
     """Writes beside the old checkpoint, waits until the disk has it, and only then takes the old one's place."""
 
     def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
-        """Load a checkpoint; see `begin_epoch`."""
-        loaded = super().load_checkpoint(path, *args, **options)
-        return begin_epoch(loaded) if "loops" in loaded else loaded
+        """Load a checkpoint of a training, to go on from; one of an epoch that has ended has no batches of the next one
+        behind it."""
+        checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **options)
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        if progress["is_last_batch"]:
+            progress["current"] = dict.fromkeys(progress["current"], 0)
+        return checkpoint
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
         """Save a checkpoint. Raises OSError that says what is still there, where the disk is full for instance."""

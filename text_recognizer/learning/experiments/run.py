@@ -24,7 +24,7 @@ from text_recognizer.learning.data.checks import warn_if_few
 from text_recognizer.learning.data.locations import runs_dir
 from text_recognizer.learning.experiments.attention_run import begin_with, build_attention
 from text_recognizer.learning.experiments.callbacks import StoppedByUserError
-from text_recognizer.learning.experiments.checkpoints import begin_epoch
+from text_recognizer.learning.experiments.checkpoints import WholeCheckpoints
 from text_recognizer.learning.experiments.experiment import (
     AttentionLineExperiment,
     CharacterExperiment,
@@ -188,7 +188,7 @@ def _go_on(
     last: Path, experiment: Experiment, module: lightning.LightningModule, data: lightning.LightningDataModule
 ) -> None:
     """Check that a checkpoint fits the network; take up the order of the data and new random numbers where it ends."""
-    state = begin_epoch(torch.load(last, map_location="cpu", weights_only=False))
+    state = WholeCheckpoints().load_checkpoint(last, weights_only=False)
     try:
         module.load_state_dict(state["state_dict"])
     except RuntimeError as error:
