@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from conftest import ROOT
+
+from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "ml-test-score.md").read_text(encoding="utf-8")
 SECTIONS = ("Data", "Model", "Infra", "Monitor")
