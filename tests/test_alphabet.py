@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text_recognizer.alphabet import CHARACTERS, Alphabet, normalize_text
+from text_recognizer.alphabet import CHARACTERS, WESTERN_CHARACTERS, Alphabet, normalize_text
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,33 @@ def test_covers_english_french_german_spanish_and_typographic_signs(text):
     alphabet = Alphabet()
     assert alphabet.missing(text) == ""
     assert alphabet.decode(alphabet.encode(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Zażółć gęślą jaźń",
+        "Příliš žluťoučký kůň úpěl ďábelské ódy",
+        "Pijamalı hasta yağız şoföre çabucak güvendi, İstanbul'da",
+        "À noite, vovô Kowalsky vê o ímã cair no pé do pinguim; põe-te à parte, órfã",
+        "Flygande bäckasiner söka hwila på mjuka tuvor",
+        "Høj bly gom vandt fræk sexquiz på wc, Århus",
+        "een coördinatie, geïnd, één, crème",
+        "a ≤ b ≥ c ≈ d ≠ e → π·√2 ‰ ₹5 ₺7 ¥9 ¢3 №1 ✓ ∞ ¬",
+    ],
+)
+def test_covers_the_languages_and_signs_that_were_added_at_the_end(text):
+    assert Alphabet().missing(text + text.replace("ı", "").replace("π", "").upper()) == ""
+
+
+def test_the_ids_of_bundles_before_the_alphabet_grew_stay():
+    assert len(WESTERN_CHARACTERS) == 187
+    assert len(CHARACTERS) == 252
+    assert Alphabet(WESTERN_CHARACTERS).encode("Été, §5 •") == Alphabet().encode("Été, §5 •")
+
+
+def test_an_alphabet_is_extended_at_its_end():
+    assert Alphabet("ab").extended("bdc") == Alphabet("abdc")
 
 
 @given(st.text(alphabet=CHARACTERS))

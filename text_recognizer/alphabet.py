@@ -12,10 +12,16 @@ from collections.abc import Iterable, Sequence
 _ASCII = "".join(chr(code) for code in range(32, 127))
 _ACCENTED = "àáâäãåæçèéêëìíîïñòóôöœøùúûüÿ"
 _SIGNS = "ßẞ“”‘’‚„«»‹›–—…£€§°¿¡·²³½¼¾×÷±ªº©®†•"
+_MORE_LETTERS = "õąćęłńśźżčďěňřšťůýžğış" + "ÕĄĆĘŁŃŚŹŻČĎĚŇŘŠŤŮÝŽĞİŞ"
+_MORE_SIGNS = "¹µ¢¥₹₺≈≠≤≥→←↑↓✓√π∞‰№¬"
 
 #: Printable ASCII, the accented Latin letters of French, German and Spanish (and their neighbours),
-#: curly quotes, dashes, the pound and euro signs.
-CHARACTERS = _ASCII + _ACCENTED + _ACCENTED.upper() + _SIGNS
+#: curly quotes, dashes, the pound and euro signs: what bundles knew before the alphabet grew.
+WESTERN_CHARACTERS = _ASCII + _ACCENTED + _ACCENTED.upper() + _SIGNS
+
+#: Those, then the letters of Polish, Czech, Turkish and Portuguese that were missing, currency signs, arrows and signs
+#: of mathematics: at the end, so that ids stay. A bundle keeps the alphabet that it was trained with.
+CHARACTERS = WESTERN_CHARACTERS + _MORE_LETTERS + _MORE_SIGNS
 
 
 def normalize_text(text: str) -> str:
@@ -52,6 +58,14 @@ class Alphabet:
 
     def __hash__(self) -> int:
         return hash(self.characters)
+
+    def extended(self, characters: Iterable[str]) -> Alphabet:
+        """This alphabet with the given characters that it lacks at its end.
+
+        >>> "".join(Alphabet("ab").extended("bdc").characters)
+        'abdc'
+        """
+        return Alphabet(dict.fromkeys([*self.characters, *characters]))
 
     def missing(self, text: str) -> str:
         """The characters of `text` that are not in the alphabet, each once, in order of appearance."""

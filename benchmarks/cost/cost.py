@@ -71,7 +71,7 @@ def measured(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
         print(f"{name} ...", file=sys.stderr)
         settings = {"pages": options.pages} if name == "sustained" else {}
         try:
-            tables = importlib.import_module(PARTS[name]).measure(options.quick, **settings)
+            tables = importlib.import_module(f"benchmarks.cost.{PARTS[name]}").measure(options.quick, **settings)
         except KeyboardInterrupt:
             print(f"stopped in {name}", file=sys.stderr)
             break

@@ -20,7 +20,7 @@ import text_recognizer.service.monitoring as monitoring
 from benchmarks.monitoring.drift_pages import MODEL, VALIDATION, pictures, readings
 from text_recognizer import TextRecognizer
 from text_recognizer.atomic_files import write_file
-from text_recognizer.learning.datasets.lines import fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.paths import cache_dir, data_dir
 from text_recognizer.recognition.bundle import find_bundle
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.alphabet import Alphabet
+from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet
 from text_recognizer.learning.datasets.pages import TracedLine, TracedPage
 from text_recognizer.learning.synthesis.lines import Typeface, handwriting_faces, render_words
 from text_recognizer.learning.synthesis.pages import lay_on_paper
@@ -81,7 +81,7 @@ class LayoutPages:
         if layout not in LAYOUTS:
             raise ValueError(f"a layout is one of {', '.join(LAYOUTS)}, not {layout!r}")
         self.layout, self.seed = layout, seed
-        self.text = TextSampler(Alphabet())
+        self.text = TextSampler(Alphabet(WESTERN_CHARACTERS))
         self.faces = handwriting_faces()
 
     def __getitem__(self, number: int) -> LaidPage:

@@ -1,6 +1,5 @@
 """What every registered dataset promises; paragraphs; and what is said of data that are wrong or too few."""
 
-import json
 import unicodedata
 from itertools import islice
 
@@ -11,16 +10,18 @@ from tests.conftest import fonts_and_text, write_pages
 from tests.helpers.iam_trees import write_prepared
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import LINE_HEIGHT
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import FEW_LINES, LeftOut, warn_if_few
 from text_recognizer.learning.datasets.iam import iam_lines
-from text_recognizer.learning.datasets.lines import LineLabel, fingerprint
-from text_recognizer.learning.datasets.pages import TracedPage, pages
+from text_recognizer.learning.datasets.lines import LineLabel
+from text_recognizer.learning.datasets.pages import TracedPage
 from text_recognizer.learning.datasets.paragraphs import PAGE_WIDTH
 from text_recognizer.learning.datasets.registry import DATASETS, find, load
 from text_recognizer.learning.datasets.sources import (
     LineSource,
     ParagraphSource,
     line_dataset,
+    lines_within,
     mixed_paragraphs,
     paragraph_dataset,
 )
@@ -164,15 +165,32 @@ def test_a_label_outside_the_alphabet_is_named_with_file_and_line(bare_data, cap
     write_prepared(bare_data / "iam")
     table = bare_data / "iam" / "lines.tsv"
     rows = table.read_text(encoding="utf-8").splitlines()
-    rows[2] = rows[2].rpartition("\t")[0] + "\tπ is 3.14"
+    rows[2] = rows[2].rpartition("\t")[0] + "\tЖ is no Latin letter"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
     before = len(rows) - 1
     assert sum(len(iam_lines(split)) for split in ("train", "val", "test")) == before - 1
-    assert "lines.tsv, line 3: 'π' (U+03C0)" in caplog.text
+    assert "lines.tsv, line 3: 'Ж' (U+0416)" in caplog.text
     assert "--extend-alphabet" in caplog.text
     caplog.clear()
     iam_lines("train")
     assert not caplog.text  # once, when the dataset is prepared
+
+
+def test_another_alphabet_makes_another_dataset(bare_data, monkeypatch):
+    write_prepared(bare_data / "iam")
+    texts = [label.text for label in iam_lines("train").labels]
+    monkeypatch.setattr("text_recognizer.learning.datasets.exclusions.CHARACTERS", texts[0])
+    monkeypatch.setattr("text_recognizer.learning.datasets.iam.Alphabet", lambda: Alphabet(set(texts[0])))
+    assert len(iam_lines("train")) < len(texts)
+
+
+def test_lines_that_a_bundle_cannot_spell_are_named(bare_data, caplog):
+    write_prepared(bare_data / "iam")
+    known = Alphabet(set(iam_lines("train").labels[0].text))
+    lines = lines_within(LineSource("iam-train"), known)
+    assert 1 <= len(lines) < len(iam_lines("train"))
+    assert not any(known.missing(label.text) for label in lines.labels)
+    assert "outside the alphabet" in caplog.text
 
 
 def test_what_is_left_out_is_counted_and_a_few_are_named():
@@ -199,18 +217,3 @@ def test_lines_of_one_face_show_no_other_lines(bare_data):
     for number in range(3):
         _, label = generator.line(number, random.Random(number), generator.handwriting[:1])
         assert label.writer == f"font-{generator.handwriting[0].path.stem}"
-
-
-def test_where_no_page_is_set_apart_a_tenth_of_the_letters_is(tmp_path, monkeypatch):
-    monkeypatch.setenv("TEXT_RECOGNIZER_DATA", str(tmp_path))
-    folder = tmp_path / "hooker" / "pages"
-    folder.mkdir(parents=True)
-    names = [f"letter_{letter}_{page:03d}" for letter in range(100) for page in range(3)]
-    for name in names:
-        (folder / f"{name}.webp").touch()
-    rows = [{"page": name, "split": "train", "lines": []} for name in names]
-    (folder.parent / "pages.json").write_text(json.dumps(rows), encoding="utf-8")
-    train, val = ({page.identifier for page in pages("hooker", split)} for split in ("train", "val"))
-    assert train | val == set(names)
-    assert not {name[:-4] for name in train} & {name[:-4] for name in val}, "pages of one letter are on one side"
-    assert 5 <= len(val) / 3 <= 15

@@ -174,10 +174,10 @@ def test_writing_of_any_size_comes_to_one_size(bare_data, tmp_path):
 
 def test_a_line_without_text_ends_a_paragraph_and_is_painted_over(bare_data, tmp_path, caplog):
     left, right = ([list(line) for line in lines] for lines in REGIONS)
-    left[1][0], right[1][0] = " ", "π"
+    left[1][0], right[1][0] = " ", "Ж"
     dataset = paragraph_dataset(source(write(tmp_path / "letters", REGIONS, [left, right])))
     assert [label.text for label in dataset.labels] == ["\n".join(LEFT[2:]), RIGHT[0]]
-    assert "'π' (U+03C0)" in caplog.text
+    assert "'Ж' (U+0416)" in caplog.text
     assert "no text" in caplog.text
     above = dataset[0][0]
     whole = paragraph_dataset(source(write(tmp_path / "whole", REGIONS)))[0][0]

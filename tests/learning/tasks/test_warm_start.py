@@ -7,12 +7,13 @@ import torch
 from tests.helpers.programs import program
 from tests.learning.experiments.test_training import TINY_LINES
 from tests.learning.networks.test_networks import SMALL
-from text_recognizer.alphabet import Alphabet
+from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION, normalize_line
 from text_recognizer.learning import networks
 from text_recognizer.learning.export.export import write_bundle
 from text_recognizer.learning.synthesis.lines import SyntheticLines
 from text_recognizer.learning.tasks.base import NetworkChoice
+from text_recognizer.learning.tasks.lines import line_alphabet
 from text_recognizer.learning.tasks.warm_start import bundle_alphabet, calibrate, load_bundle_weights
 from text_recognizer.learning.tasks.weights import adopt_shape, grow, with_start
 from text_recognizer.recognition.bundle import Session, find_bundle, load_bundle
@@ -46,6 +47,23 @@ def test_a_shipped_recogniser_goes_back_into_pytorch_whole(tiny_data, name, netw
     # The second one computes with bytes in between, so that its answers are the same on the whole.
     assert np.abs(softmax(found) - softmax(expected)).mean() < difference * 0.1
     assert (found.argmax(-1) == expected.argmax(-1)).mean() > 1 - difference
+
+
+def test_a_bundle_of_the_smaller_alphabet_reads_the_same_in_a_network_of_the_larger_one(bare_data):
+    bundle = load_bundle("lines", "lines", NORMALIZATION_VERSION)
+    assert bundle.settings["alphabet"] == WESTERN_CHARACTERS
+    fields = bundle.provenance["experiment"]["network"]["fields"]
+    before, after = Alphabet(WESTERN_CHARACTERS), line_alphabet([], "lines")
+    assert after == Alphabet()
+    images, readings = torch.from_numpy(lines_batch()), []
+    for alphabet in (before, after):
+        network = networks.build("crnn", classes=len(alphabet), **fields).eval()
+        load_bundle_weights(network, bundle.folder, alphabet)
+        with torch.inference_mode():
+            readings.append(network(images))
+    assert torch.equal(readings[0], readings[1][..., : len(before)])
+    assert (readings[0].argmax(-1) == readings[1].argmax(-1)).all()  # no new character wins before it is learned
+    assert readings[1].softmax(-1)[..., len(before) :].sum(-1).max() < 0.02
 
 
 def test_a_network_of_another_shape_is_refused():

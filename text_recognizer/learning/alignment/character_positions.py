@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import LineStrip, normalize_line_with_box
 from text_recognizer.learning.alignment.forced_alignment import ALIGNMENT_VERSION, align, centers_of, reaches_of
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.iam_paragraphs import iam_line_boxes
-from text_recognizer.learning.datasets.lines import LineDataset, fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.page_xml_regions import Region, page_regions
 from text_recognizer.learning.datasets.paragraphs import ParagraphDataset, ParagraphLabel
 from text_recognizer.paths import cache_dir

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from text_recognizer.alphabet import Alphabet
+from text_recognizer.alphabet import CHARACTERS, Alphabet
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 
 #: With fewer lines than these a network that starts from random weights learns nothing.
 FEW_LINES = 50
@@ -35,6 +36,12 @@ def any_alphabet() -> Iterator[None]:
 def keeps_any_character() -> bool:
     """Whether datasets keep lines with characters outside the alphabet."""
     return _any_alphabet.get()
+
+
+def alphabet_mark() -> str:
+    """What the key of prepared data ends with where lines outside the alphabet are left out: another alphabet, other
+    lines."""
+    return "-any-alphabet" if keeps_any_character() else f"-alphabet{fingerprint(CHARACTERS)}"
 
 
 class LeftOut:

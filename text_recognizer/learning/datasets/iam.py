@@ -31,8 +31,9 @@ from PIL import Image
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import normalize_line
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
-from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines, fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.datasets.page_xml import parse_xml
 from text_recognizer.lines_tsv import read_table
 from text_recognizer.paths import cache_dir, data_dir, require

@@ -19,9 +19,9 @@ from PIL import Image
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.learning.datasets import iam
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.iam import iam_rows
-from text_recognizer.learning.datasets.lines import fingerprint
 from text_recognizer.learning.datasets.paragraphs import (
     PAGE_WIDTH,
     ParagraphDataset,

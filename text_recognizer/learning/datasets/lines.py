@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from rich.progress import track
 
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
-from text_recognizer.learning.datasets.exclusions import LeftOut, keeps_any_character
+from text_recognizer.learning.datasets.exclusions import LeftOut, alphabet_mark
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,11 @@ def cached_lines(
     left_out: what the samples lack, said once, when they are made.
 
     The folder appears whole or not at all: an interrupted preparation leaves nothing behind to be mistaken
-    for a dataset. The key contains the version of the normalisation, so a change of it makes a new one.
+    for a dataset. The key contains the version of the normalisation, and the alphabet where lines are left out for
+    it, so a change of either makes a new one.
     """
-    if left_out is not None and keeps_any_character():
-        key += "-any-alphabet"
+    if left_out is not None:
+        key += alphabet_mark()
     folder = cache / f"{key}-normalization{NORMALIZATION_VERSION}"
     if not (folder / "index.json").exists():
         with whole_folder(folder) as partial:
@@ -95,21 +95,3 @@ def _write(folder: Path, samples: Iterable[tuple[NDArray[np.uint8], LineLabel]])
     np.save(folder / "pixels.npy", np.concatenate(images))
     index = {"widths": [len(image) for image in images], "labels": [asdict(label) for label in labels]}
     (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
-
-
-def fingerprint(*parts: object) -> str:
-    """Eight characters that change with the parts.
-
-    A file counts with its name and its content, a folder with all files in it: where they lie and when they were
-    written makes no difference, so that data that are copied or mounted anew need not be prepared again.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        if not isinstance(part, Path):
-            digest.update(repr(part).encode())
-            continue
-        for file in sorted(part.rglob("*")) if part.is_dir() else [part]:
-            digest.update(file.name.encode())
-            if file.is_file():
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:8]

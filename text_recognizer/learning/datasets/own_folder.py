@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import ImageError, normalize_line, open_image
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
-from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines, fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.lines_tsv import TABLE, read_table
 from text_recognizer.paths import cache_dir
 

@@ -25,10 +25,11 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from text_recognizer.formats import FormatError, xml
 from text_recognizer.images import CUT_VERSION
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
-from text_recognizer.learning.datasets.lines import LineDataset, cached_lines, fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset, cached_lines
 from text_recognizer.learning.datasets.page_xml_elements import XmlLine, XmlPage, read_alto, read_page_elements
-from text_recognizer.learning.datasets.pages import PageTruth, cut_lines
+from text_recognizer.learning.datasets.pages import PageTruth, baseline_in, cut_lines
 from text_recognizer.paths import cache_dir
 
 SPLITS = ("train", "val", "test")
@@ -51,7 +52,7 @@ def xml_page_lines(path: str, split: str) -> LineDataset:
     if not any(page.lines for page in truth):
         raise ValueError("; ".join(left_out.lines()) or f"the files of split {split!r} in {folder} have no lines")
     key = f"xml-{folder.name}-{split}-{fingerprint(CUT_VERSION, *files, *(page.path for page in truth))}"
-    return cached_lines(cache_dir(), key, cut_lines(folder.name, truth, left_out, bool), left_out=left_out)
+    return cached_lines(cache_dir(), key, cut_lines(folder.name, truth, left_out), left_out=left_out)
 
 
 def split_files(path: str, split: str) -> list[Path]:
@@ -194,9 +195,7 @@ def _in_pixels(line: XmlLine, scale: float, size: tuple[int, int]) -> dict[str, 
         reach[:, 0] = 0
         polygon = np.clip(np.vstack([baseline - reach, (baseline + 0.4 * reach)[::-1]]), 0, limit)
     if len(baseline) < 2:
-        (left, top), (right, bottom) = polygon.min(axis=0), polygon.max(axis=0)
-        level = top + 0.72 * (bottom - top)
-        baseline = np.array([[left, level], [right, level]])
+        baseline = baseline_in(polygon)
     return {"text": line.text, "polygon": polygon.tolist(), "baseline": baseline.tolist()}
 
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from text_recognizer.alphabet import Alphabet, normalize_text
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.iam_paragraphs import consecutive
-from text_recognizer.learning.datasets.lines import fingerprint
 from text_recognizer.learning.datasets.page_xml import read_page, split_files
 from text_recognizer.learning.datasets.pages import PageTruth
 from text_recognizer.learning.datasets.paragraphs import (

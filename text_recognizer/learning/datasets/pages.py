@@ -1,8 +1,7 @@
 """Datasets of whole pages with the outline, baseline and text of every line.
 
 Layout: `<name>/pages.json`, a list of {page, split, size, lines: [{text, polygon, baseline}]}, and the
-images in `<name>/pages/`. Known names: copiste ("Copiste d'un jour", modern French, CC BY 4.0), hooker,
-lathrop, poilus (historical hands).
+images in `<name>/pages/`. A line of kind "printed" is no handwriting. `page_sets.py` names the datasets.
 
 Pages for the line detector: images with the baseline and outline of their lines, from every page dataset.
 """
@@ -12,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from text_recognizer.alphabet import Alphabet, normalize_text
+from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import CUT_VERSION, cut_line, normalize_line, open_image, to_gray
 from text_recognizer.images.normalize import ink_density, remove_rules
 from text_recognizer.images.open import image_header, read_file
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
-from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines, fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
+from text_recognizer.learning.datasets.page_sets import VERBATIM, Rule, Transcription, page_set
 from text_recognizer.paths import cache_dir, data_dir, require
 
-_SPLIT_VERSION = 1  # of the rule by which pages are set apart
+#: Changes with the rules by which pages are set apart, and with what of a page counts as a line of handwriting.
+SPLIT_VERSION = 2
+
+_BASELINE = 0.72  # of the height of an outline, from above, where no baseline is given
+_LEAST_COLUMNS = 5  # of a normalised line for a character: a frame of CTC
 
 #: Changes with how lines are traced; prepared pages are made again.
 TRACE_VERSION = 1
@@ -60,25 +65,58 @@ class PageTruth:
 
 
 def pages(name: str, split: str) -> list[PageTruth]:
-    """The pages of one split of dataset `name`. Raises FileNotFoundError where the dataset is missing.
+    """The pages of one split of dataset `name`, in the order of its table; `page_sets.py` says which are val.
 
-    Where the dataset sets none apart for validation, a tenth of its letters is, drawn by their names.
+    Raises FileNotFoundError where the dataset is missing.
     """
     folder = data_dir() / name
     rows = json.loads(require(folder / "pages.json", f"the pages of {name}").read_text(encoding="utf-8"))
     files = {path.stem: path for path in (folder / "pages").iterdir()}
-    whole = all(row["split"] == "train" for row in rows)
+    rule = page_set(name).held_out
+    if any(row["split"] != "train" for row in rows):
+        rule = "named"
     return [
-        PageTruth(row["page"], files[row["page"]], row["lines"])
-        for row in rows
-        if (_drawn_split(row["page"]) if whole else row["split"]) == split
+        PageTruth(row["page"], files[row["page"]], [_with_baseline(line) for line in row["lines"]])
+        for number, row in enumerate(rows)
+        if _split(rule, number, row) == split
     ]
 
 
-def _drawn_split(page: str) -> str:
-    """Pages of one letter, whose names differ in the last number alone, are on the same side."""
-    letter = re.sub(r"[-_]\d+$", "", page)
-    return "val" if int(hashlib.sha256(letter.encode()).hexdigest(), 16) % 10 == 0 else "train"
+def _split(rule: Rule, number: int, row: dict[str, Any]) -> str:
+    """The split of a page, the given one of its dataset."""
+    if rule == "tenth":
+        return "val" if number % 10 == 4 else "train"
+    if rule == "letters":
+        # Pages of one letter, whose names differ in the last number alone, are on the same side.
+        letter = re.sub(r"[-_]\d+$", "", row["page"])
+        return "val" if int(hashlib.sha256(letter.encode()).hexdigest(), 16) % 10 == 0 else "train"
+    return str(row["split"])
+
+
+def _with_baseline(line: dict[str, Any]) -> dict[str, Any]:
+    if len(line.get("baseline") or ()) >= 2 or len(line["polygon"]) < 3:
+        return line
+    return line | {"baseline": baseline_in(np.array(line["polygon"], float)).tolist()}
+
+
+def baseline_in(polygon: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The straight baseline (2, 2) that writing in an outline (N, 2) has, from its left end to its right end.
+
+    At each column the outline reaches from ascenders to descenders; the median of where the baseline is between them,
+    and of its slope, holds against words without either.
+    """
+    (left, top), (right, bottom) = polygon.min(axis=0), polygon.max(axis=0)
+    size = max(1, round(right - left) + 1), max(1, round(bottom - top) + 1)
+    mask = np.zeros(size[::-1], np.uint8)
+    cv2.fillPoly(mask, [np.round(polygon - (left, top)).astype(np.int32)], 1)
+    columns = np.unique(np.linspace(0, size[0] - 1, 24).astype(int))
+    upper = mask[:, columns].argmax(axis=0)
+    lower = size[1] - 1 - mask[::-1, columns].argmax(axis=0)
+    levels = upper + _BASELINE * (lower - upper)
+    first, second = np.triu_indices(len(columns), 1)
+    slope = np.median((levels[second] - levels[first]) / (columns[second] - columns[first])) if len(first) else 0.0
+    start = top + np.median(levels - slope * columns)
+    return np.array([[left, start], [right, start + slope * (right - left)]])
 
 
 def is_legible(text: str) -> bool:
@@ -89,32 +127,57 @@ def is_legible(text: str) -> bool:
 def page_lines(name: str, split: str) -> LineDataset:
     """The lines of the pages, cut along their baselines inside their polygons, normalised.
 
-    Lines with crossed-out words or characters outside the alphabet are left out.
+    Left out, counted and named are printed lines, those with crossed-out or unread words, with characters outside the
+    alphabet, that cannot be cut, or with more text than there is room for.
     """
-    truth = pages(name, split)
-    key = f"{name}-{split}-{fingerprint(data_dir() / name / 'pages.json', CUT_VERSION, _SPLIT_VERSION)}"
+    truth, transcription = pages(name, split), page_set(name).transcription
+    made_of = fingerprint(data_dir() / name / "pages.json", CUT_VERSION, SPLIT_VERSION, transcription)
     left_out = LeftOut(f"{name}-{split}")
-    return cached_lines(cache_dir(), key, cut_lines(name, truth, left_out), left_out=left_out)
+    samples = cut_lines(name, truth, left_out, transcription)
+    return cached_lines(cache_dir(), f"{name}-{split}-{made_of}", samples, left_out=left_out)
 
 
 def cut_lines(
-    name: str, truth: list[PageTruth], left_out: LeftOut, legible: Callable[[str], bool] = is_legible
+    name: str, truth: list[PageTruth], left_out: LeftOut, transcription: Transcription = VERBATIM
 ) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
-    """The legible lines of pages, normalised, and their labels; each page counts as a writer."""
+    """The handwritten lines of pages whose text is known, normalised, and their labels; each page is a writer."""
     alphabet = Alphabet()
     for page in truth:
         image = page.image()
         for number, line in enumerate(page.lines):
-            text = normalize_text(line["text"])
             where = f"{page.path}, line {number + 1}"
-            if not legible(text) or len(line["baseline"]) < 2:
-                left_out.add("crossed-out or illegible words, or no baseline", where)
+            text = _handwritten(line, transcription, left_out, where)
+            if not text or left_out.unknown(text, alphabet, where):
                 continue
-            if left_out.unknown(text, alphabet, where):
-                continue
-            crop = cut_line(image, np.array(line["baseline"]), np.array(line["polygon"]))
-            label = LineLabel(f"{page.identifier}-{number:02d}", text, f"{name}-{page.identifier}", name)
-            yield normalize_line(crop), label
+            picture = _cut(image, line)
+            if picture is None:
+                left_out.add("no ink in the outline", where)
+            elif picture.shape[1] < _LEAST_COLUMNS * len(text):
+                left_out.add("more text than there is room for in the outline", where)
+            else:
+                yield picture, LineLabel(f"{page.identifier}-{number:02d}", text, f"{name}-{page.identifier}", name)
+
+
+def _handwritten(line: dict[str, Any], transcription: Transcription, left_out: LeftOut, where: str) -> str | None:
+    """The plain text of a line of handwriting; None, and counted, where it is none or the text is not known."""
+    text = transcription.plain(line["text"])
+    if line.get("kind") == "printed":
+        left_out.add("printed", where)
+    elif text is None:
+        left_out.add("crossed-out, unread or inserted words", where)
+    elif not text:
+        left_out.add("no text", where)
+    elif len(line["polygon"]) < 3 or len(line["baseline"]) < 2:
+        left_out.add("no outline", where)
+    else:
+        return text
+    return None
+
+
+def _cut(image: NDArray[np.uint8], line: dict[str, Any]) -> NDArray[np.uint8] | None:
+    """The normalised line, None without ink."""
+    picture = normalize_line(cut_line(image, np.array(line["baseline"]), np.array(line["polygon"])))
+    return picture if picture.any() else None
 
 
 @dataclass(frozen=True)
@@ -136,13 +199,16 @@ class TracedPage:
 
 
 def traced_pages(name: str, split: str) -> Iterator[TracedPage]:
-    """The pages of "iam", "copiste", "hooker", "lathrop" or "poilus"."""
+    """The pages of "iam" or of a page set; printed lines among them, and lines whose text is not known."""
     if name == "iam":
         yield from iam_forms(split)
         return
+    transcription = page_set(name).transcription
     for page in pages(name, split):
         lines = [
-            TracedLine(np.array(line["baseline"], float), np.array(line["polygon"], float), line["text"])
+            TracedLine(
+                np.array(line["baseline"], float), np.array(line["polygon"], float), transcription.plain(line["text"])
+            )
             for line in page.lines
             if len(line["baseline"]) >= 2 and len(line["polygon"]) >= 3
         ]

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet, normalize_text
 from text_recognizer.learning.datasets.iam import iam_lines
 from text_recognizer.learning.datasets.iam_paragraphs import iam_paragraphs
 from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.own_folder import folder_lines
+from text_recognizer.learning.datasets.page_sets import PAGE_SETS
 from text_recognizer.learning.datasets.page_xml import xml_page_lines
 from text_recognizer.learning.datasets.page_xml_regions import xml_page_paragraphs
-from text_recognizer.learning.datasets.pages import TracedPage, page_lines, traced_pages
+from text_recognizer.learning.datasets.pages import TracedPage, is_legible, page_lines, pages, traced_pages
 from text_recognizer.learning.datasets.paragraphs import ParagraphDataset
 from text_recognizer.learning.synthesis.lines import synthetic_lines
 from text_recognizer.learning.synthesis.pages import SyntheticPages
@@ -69,12 +71,18 @@ def _synthetic(without: tuple[str, ...] = ()) -> Callable[..., LineDataset]:
     """A loader of lines set in fonts; without: names of text files that they do not show."""
 
     def load_lines(_: str, seed: int = 1, count: int = 12000, printed_share: float = 0.25) -> LineDataset:
-        accented: tuple[str, ...] = ()
-        if not DATASETS["copiste"].missing():  # French of volunteers, for its accents
-            accented = tuple(sorted({label.text for label in page_lines("copiste", "train").labels}))
-        return synthetic_lines(seed, count, printed_share, accented, without)
+        return synthetic_lines(seed, count, printed_share, accented_texts(), without)
 
     return load_lines
+
+
+def accented_texts() -> tuple[str, ...]:
+    """French of volunteers, for its accents: the legible lines of Copiste, sorted; none where it is not there."""
+    if DATASETS["copiste"].missing():
+        return ()
+    western = Alphabet(WESTERN_CHARACTERS)  # as in all the text of these lines: a seed stays the same pictures
+    texts = {normalize_text(line["text"]) for page in pages("copiste", "train") for line in page.lines}
+    return tuple(sorted(text for text in texts if is_legible(text) and not western.missing(text)))
 
 
 def _of_characters(version: int) -> Callable[..., LineDataset]:
@@ -133,37 +141,27 @@ _IAM_SPLITS = ("train", "val", "test")
 _MADE = ("by font and text", "wherever you like: handwriting fonts (*.ttf) into fonts/, texts (*.txt) into text/")
 _MADE_OF = (("fonts",), ("text",))
 _NON_COMMERCIAL = ("brown.txt",)  # of the texts
-_CATALOGUE = "its page in the catalogue https://htr-united.github.io"
 
-#: Datasets of pages, whose lines are cut from their outlines: about, licence, source, splits.
-_PAGES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
-    "copiste": ("Copiste d'un jour: modern French, 267 volunteers", "CC BY 4.0", _CATALOGUE, ("train", "val")),
-    "hooker": ("letters of J. D. Hooker, English, 1850 to 1911", "CC BY-SA 4.0", _CATALOGUE, ("train", "val")),
-    "lathrop": ("memorials for J. L. Stanford, English, 1905", "CC BY 4.0", _CATALOGUE, ("train", "val")),
-    "poilus": (
-        "wills of French soldiers, 1914 to 1918",
-        "CC BY 4.0",
-        "https://github.com/HTR-United/CREMMA-AN-TestamentsDePoilus",
-        ("train", "val"),
-    ),
-}
-_COPISTE = ("CC BY 4.0", _PAGES["copiste"][2] + ", into copiste/", ("train", "val"))
+_COPISTE = (PAGE_SETS["copiste"].licence, f"{PAGE_SETS['copiste'].source}, into copiste/", PAGE_SETS["copiste"].splits)
+
+
+def _of_pages(name: str, source: str, kind: Kind, load_split: Callable[..., Any]) -> Description:
+    """A dataset made of a page set; name: of the dataset, source: of the page set."""
+    known = PAGE_SETS[source]
+    return Description(
+        name,
+        kind,
+        known.about,
+        known.licence,
+        f"{known.source}, into {source}/",
+        known.splits,
+        load_split,
+        files=((f"{source}/pages.json",),),
+    )
 
 
 def _lines() -> list[Description]:
-    cut = [
-        Description(
-            name,
-            "lines",
-            about,
-            licence,
-            f"{source}, into {name}/",
-            splits,
-            lambda split, name=name: page_lines(name, split),
-            files=((f"{name}/pages.json",),),
-        )
-        for name, (about, licence, source, splits) in _PAGES.items()
-    ]
+    cut = [_of_pages(name, name, "lines", lambda split, name=name: page_lines(name, split)) for name in PAGE_SETS]
     options = ("seed", "count", "printed_share")
     splits = ("train", "val", "test")
     return [
@@ -227,19 +225,7 @@ def _paragraphs() -> list[Description]:
 
 
 def _whole_pages() -> list[Description]:
-    real = [
-        Description(
-            f"{name}-pages",
-            "pages",
-            about,
-            licence,
-            f"{source}, into {name}/",
-            splits,
-            _pages(name),
-            files=((f"{name}/pages.json",),),
-        )
-        for name, (about, licence, source, splits) in _PAGES.items()
-    ]
+    real = [_of_pages(f"{name}-pages", name, "pages", _pages(name)) for name in PAGE_SETS]
     forms = (("iam/forms.json",),)
     return [
         Description("iam-forms", "pages", "IAM: whole forms", *_IAM, ("train", "val"), _pages("iam"), files=forms),
@@ -272,7 +258,7 @@ def _characters() -> list[Description]:
             files=(_IAM_LINES,),
         ),
         Description(
-            "copiste-characters", "characters", f"{cut} Copiste", "CC BY 4.0", _CATALOGUE, ("train", "val"),
+            "copiste-characters", "characters", f"{cut} Copiste", *_COPISTE,
             _characters_of("copiste-{}"), files=(("copiste/pages.json",),),
         ),
         Description(

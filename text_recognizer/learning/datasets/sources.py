@@ -80,14 +80,16 @@ def open_lines(source: LineSource) -> LineDataset:
 
 
 def lines_within(source: LineSource, alphabet: Alphabet, extend: bool | None = None) -> LineDataset:
-    """The lines of a source; where the alphabet was extended, all that it can spell, and the others are named.
+    """The lines of a source that an alphabet can spell; the others are named.
 
-    extend: whether it was, by default as its characters say.
+    extend: whether to look beyond the usual alphabet, by default where the given one has other characters. A bundle's
+    may also lack some of the usual ones.
     """
     usual = Alphabet()
-    if not (any(character not in usual for character in alphabet.characters) if extend is None else extend):
-        return line_dataset(source)
-    lines, left_out = open_lines(source), LeftOut(source.name)
+    if extend is None:
+        extend = any(character not in usual for character in alphabet.characters)
+    lines = open_lines(source) if extend else line_dataset(source)
+    left_out = LeftOut(source.name)
     known = [n for n, label in enumerate(lines.labels) if not left_out.unknown(label.text, alphabet, label.identifier)]
     left_out.say()
     return lines if len(known) == len(lines) else lines.only(known)

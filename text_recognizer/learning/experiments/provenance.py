@@ -16,7 +16,8 @@ from typing import Any
 import lightning
 import torch
 
-from text_recognizer.learning.datasets.lines import LineDataset, fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.own_folder import Manifest, read_manifest
 from text_recognizer.learning.loading.detector_targets import PageCrops
 from text_recognizer.learning.synthesis.characters import CharacterDataset

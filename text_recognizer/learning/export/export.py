@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from text_recognizer.alphabet import CHARACTERS, Alphabet
+from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import CHARACTER_SIZE, NORMALIZATION_VERSION
 from text_recognizer.learning import networks
@@ -111,7 +111,7 @@ def write_run(
     identity: name and version. Raises ValueError where the ONNX model does not agree with the network.
     """
     described = dict(experiment)
-    alphabet = Alphabet(described.pop("alphabet", CHARACTERS))
+    alphabet = Alphabet(described.pop("alphabet", WESTERN_CHARACTERS))  # old runs did not record it
     normalization = described.pop("normalization", NORMALIZATION_VERSION)
     commit = described.pop("commit", None)
     network, settings = _network(described, state, alphabet)

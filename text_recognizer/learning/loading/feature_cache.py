@@ -13,7 +13,7 @@ from rich.progress import track
 from torch import Tensor
 
 from text_recognizer.atomic_files import whole_folder
-from text_recognizer.learning.datasets.lines import fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.loading.paragraph_batches import Piece, PieceSource
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
 from text_recognizer.paths import cache_dir

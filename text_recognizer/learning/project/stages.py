@@ -21,7 +21,8 @@ from rapidfuzz.distance import Levenshtein
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.atomic_files import whole_folder, write_file
 from text_recognizer.images import NORMALIZATION_VERSION
-from text_recognizer.learning.datasets.lines import LineDataset, fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.own_folder import check_manifest, read_manifest
 from text_recognizer.learning.datasets.sources import LineSource, lines_within
 from text_recognizer.learning.evaluation.error_rates import decoded_texts, error_rates

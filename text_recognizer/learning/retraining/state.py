@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from text_recognizer.atomic_files import write_file
-from text_recognizer.learning.datasets.lines import fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.own_folder import forget_prepared, read_manifest
 from text_recognizer.learning.retraining.corrections import CorrectedLine
 from text_recognizer.learning.retraining.history import Improvement

@@ -18,9 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.alphabet import Alphabet, normalize_text
+from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet, normalize_text
 from text_recognizer.images import LINE_HEIGHT, normalize_line
-from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines, fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.synthesis.characters import CharacterDataset, CharacterSource, character_dataset
 from text_recognizer.learning.synthesis.lines import distort, on_paper
 from text_recognizer.learning.synthesis.text import TextSampler
@@ -50,7 +51,7 @@ class CharacterLines:
         self, datasets: Sequence[CharacterDataset], seed: int = 1, version: int = 1, hands: Collection[str] = ()
     ) -> None:
         self.datasets, self.seed, self.version = datasets, seed, version
-        self.text = TextSampler(Alphabet())
+        self.text = TextSampler(Alphabet(WESTERN_CHARACTERS))
         self.of_class: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.of_hand: dict[str, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
         for part, dataset in enumerate(datasets):

@@ -21,8 +21,9 @@ from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION, fit_character
 from text_recognizer.learning.alignment.character_extents import shipped_reaches
 from text_recognizer.learning.alignment.forced_alignment import ALIGNMENT_VERSION, clear, cut_normalized
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.emnist import EmnistPart, emnist, emnist_digits, emnist_file
-from text_recognizer.learning.datasets.lines import LineDataset, fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset
 from text_recognizer.learning.synthesis.lines import Typeface, distort, handwriting_faces, render_words
 from text_recognizer.paths import cache_dir, data_dir

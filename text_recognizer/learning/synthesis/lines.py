@@ -17,9 +17,10 @@ from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from text_recognizer.alphabet import Alphabet
+from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet
 from text_recognizer.images import normalize_line
-from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines, fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.synthesis.text import TextSampler
 from text_recognizer.paths import cache_dir, data_dir, require
 
@@ -189,7 +190,7 @@ class SyntheticLines:
     ) -> None:
         self.seed = seed
         self.printed_share = printed_share
-        self.text = TextSampler(Alphabet(), extra, without)
+        self.text = TextSampler(Alphabet(WESTERN_CHARACTERS), extra, without)
         self.handwriting = handwriting_faces()
         self.printed = printed_faces() or self.handwriting
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.alphabet import Alphabet
+from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet
 from text_recognizer.learning.datasets.pages import TracedLine, TracedPage, trace_box
 from text_recognizer.learning.synthesis.lines import (
     Paper,
@@ -31,7 +31,7 @@ class SyntheticPages:
 
     def __init__(self, seed: int, without: Sequence[str] = ()) -> None:
         self.seed = seed
-        self.text = TextSampler(Alphabet(), without=without)
+        self.text = TextSampler(Alphabet(WESTERN_CHARACTERS), without=without)
         self.handwriting = handwriting_faces()
         self.printed = printed_faces() or self.handwriting
 

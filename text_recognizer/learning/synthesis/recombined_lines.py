@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from text_recognizer.images.normalize import LINE_HEIGHT, fit_height
 from text_recognizer.learning.alignment.character_positions import Columns, line_places
-from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines, fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.synthesis.stacked_paragraphs import measured_line
 from text_recognizer.paths import cache_dir
 

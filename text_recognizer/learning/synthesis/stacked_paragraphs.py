@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.images import normalize_line
-from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset, LineLabel
 from text_recognizer.learning.datasets.paragraphs import PAGE_WIDTH, ParagraphDataset, ParagraphLabel, cached_paragraphs
 from text_recognizer.learning.synthesis.lines import SYNTHETIC_VERSION, SyntheticLines, drawn_from
 from text_recognizer.paths import cache_dir

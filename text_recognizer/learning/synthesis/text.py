@@ -78,7 +78,7 @@ class TextSampler:
                 (_amount, 0.06),
                 (_address, 0.05),
                 (_phrase, 0.06),
-                (_signs, 0.05),
+                (self._signs, 0.05),
             ]
             make = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
             text = normalize_text(_vary(make(rng), rng))
@@ -98,6 +98,12 @@ class TextSampler:
 
     def _extra(self, rng: random.Random) -> str:
         return rng.choice(self.extra)
+
+    def _signs(self, rng: random.Random) -> str:
+        """Rare signs in no order, a few at a time: the only way they are ever seen."""
+        characters = self.alphabet.characters
+        groups = ("".join(rng.choice(characters) for _ in range(rng.randint(1, 6))) for _ in range(rng.randint(1, 5)))
+        return " ".join(groups)
 
 
 def _date(rng: random.Random) -> str:
@@ -153,13 +159,6 @@ def _phrase(rng: random.Random) -> str:
     words = text.split()
     start = rng.randrange(max(1, len(words) - 3))
     return " ".join(words[start : start + rng.randint(3, 12)])
-
-
-def _signs(rng: random.Random) -> str:
-    """Rare signs in no order, a few at a time: the only way they are ever seen."""
-    characters = Alphabet().characters
-    groups = ("".join(rng.choice(characters) for _ in range(rng.randint(1, 6))) for _ in range(rng.randint(1, 5)))
-    return " ".join(groups)
 
 
 def _vary(text: str, rng: random.Random) -> str:

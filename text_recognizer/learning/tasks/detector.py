@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from text_recognizer.learning import networks
-from text_recognizer.learning.datasets.lines import fingerprint
-from text_recognizer.learning.datasets.pages import TRACE_VERSION, traced_pages
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.pages import SPLIT_VERSION, TRACE_VERSION, traced_pages
 from text_recognizer.learning.loading.detector_targets import MapExample, PageAugmentation, PageCrops, cached_pages
 from text_recognizer.learning.synthesis.lines import SYNTHETIC_VERSION, drawn_from
 from text_recognizer.learning.synthesis.pages import SyntheticPages
@@ -63,7 +63,7 @@ class DetectorDataModule(lightning.LightningDataModule):
         self.data = data
         real = chain.from_iterable(traced_pages(name, "train") for name in data.pages)
         tables = [data_dir() / name / ("forms.json" if name == "iam" else "pages.json") for name in data.pages]
-        key = f"{'-'.join(data.pages)}-{fingerprint(TRACE_VERSION, *tables)}"
+        key = f"{'-'.join(data.pages)}-{fingerprint(TRACE_VERSION, SPLIT_VERSION, *tables)}"
         parts = [(cached_pages(cache_dir(), f"pages-{key}-train", real), False)]
         if data.synthetic:
             drawn = SyntheticPages(1, data.without).pages(data.synthetic)

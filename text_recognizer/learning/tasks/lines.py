@@ -159,12 +159,12 @@ class LineRecognizerModule(TextModule):
 def line_alphabet(train: Iterable[LineSource], start_from: str = "", extend: bool = False, more: str = "") -> Alphabet:
     """The characters of the bundle that training starts from, if any, then the usual ones, then `more`, then, where the
     alphabet is to be extended, those of the training labels in the order of their code points."""
-    known = "".join(bundle_alphabet(find_bundle(start_from)).characters) if start_from else ""
-    characters = dict.fromkeys(known + CHARACTERS + more)
-    if extend:
-        labels = (label.text for source in train for label in open_lines(source).labels)
-        characters |= dict.fromkeys(sorted(set("".join(labels))))
-    return Alphabet(characters)
+    known = bundle_alphabet(find_bundle(start_from)) if start_from else Alphabet()
+    alphabet = known.extended(CHARACTERS + more)
+    if not extend:
+        return alphabet
+    labels = (label.text for source in train for label in open_lines(source).labels)
+    return alphabet.extended(sorted(set("".join(labels))))
 
 
 @dataclass

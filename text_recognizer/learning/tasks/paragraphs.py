@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from text_recognizer.alphabet import Alphabet
-from text_recognizer.learning.datasets.lines import fingerprint
+from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.sources import ParagraphSource
 from text_recognizer.learning.loading.augmentation import LineAugmentation
 from text_recognizer.learning.loading.feature_cache import frozen_pieces, paper_features, weights_hash

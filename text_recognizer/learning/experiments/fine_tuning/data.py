@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from text_recognizer.alphabet import Alphabet
+from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.page_xml import SPLITS, split_files
 from text_recognizer.learning.datasets.registry import DATASETS, find
@@ -61,7 +61,7 @@ def own_lines(folders: Sequence[str | Path], alphabet: Alphabet) -> OwnLines:
             notes.append(f"{folder} has no lines of split val: some of its train lines were set apart to measure with")
     labels = [label.text for source in train for label in open_lines(source).labels]
     characters = _further_characters(labels, alphabet, notes)
-    wider = Alphabet(dict.fromkeys([*alphabet.characters, *characters]))
+    wider = alphabet.extended(CHARACTERS + characters)
     train_lines, val_lines = (
         sum(len(lines_within(source, wider, True)) for source in sources) for sources in (train, val)
     )
@@ -113,17 +113,16 @@ def _has_pages(folder: Path, split: str) -> bool:
 
 
 def _further_characters(labels: Iterable[str], alphabet: Alphabet, notes: list[str]) -> str:
-    """The characters of labels beside the usual ones, in the order of their code points; those that the alphabet lacks
-    are noted. Control and private ones are no text, so that their lines are left out."""
-    usual = Alphabet()
-    counts = Counter(character for text in labels for character in set(usual.missing(text)))
-    further = sorted(character for character in counts if not unicodedata.category(character).startswith("C"))
-    new = [character for character in further if character not in alphabet]
+    """The characters of labels beside the usual ones, in the order of their code points; those that the alphabet lacks,
+    usual or not, are noted. Control and private ones are no text, so that their lines are left out."""
+    counts = Counter(character for text in labels for character in set(text))
+    found = sorted(character for character in counts if not unicodedata.category(character).startswith("C"))
+    new = [character for character in found if character not in alphabet]
     if new:
         notes.append("the alphabet grows by " + ", ".join(f"{sign!r} ({counts[sign]} lines)" for sign in new))
     if rare := [character for character in new if counts[character] < _RARE]:
         notes.append(f"{' '.join(rare)}: in fewer than {_RARE} lines, which is hardly enough to learn a new character")
-    return "".join(further)
+    return Alphabet().missing("".join(found))
 
 
 def learned_rows(start: Bundle) -> list[dict[str, Any]]:

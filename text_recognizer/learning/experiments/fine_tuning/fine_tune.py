@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from text_recognizer.alphabet import Alphabet
+from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.datasets.sources import LineSource
@@ -97,7 +97,7 @@ def fine_tune(
     say(f"{own.train_lines} lines to learn from, {own.val_lines} to measure with; before:")
     kept = kept_sources(start)
     # Lines with characters that are yet to be learned count before, too: both times the same ones.
-    wider = Alphabet(dict.fromkeys([*known.characters, *own.characters]))
+    wider = known.extended(CHARACTERS + own.characters)
     before = measure_sets(start.folder, measured_sets(own, kept, wider))
     callbacks = [KeepStart(folder), *([TimeLimit(minutes)] if minutes else [])]
     train(experiment, resume=resume, callbacks=callbacks)
