@@ -67,7 +67,7 @@ $(VENV)/.serving: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@ $(VENV)/.runtime
 
 $(VENV)/.develop: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[train,wandb,sweep,ray,notebooks,serve,alerts,postgres,s3,versions,dev]'
+	$(PIP) --editable '.[train,pretrained,wandb,sweep,ray,notebooks,serve,alerts,postgres,s3,versions,dev]'
 	@touch $@ $(VENV)/.runtime $(VENV)/.serving
 
 clean:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from text_recognizer.service.reading.comparisons import ServedReport, ShadowReport
 
 
-app = typer.Typer(help="Promoted models: list them, show one, roll back, compare a candidate.", no_args_is_help=True)
+app = typer.Typer(
+    help="Promoted models: list them, show one, roll back, compare a candidate. Import a pre-trained one.",
+    no_args_is_help=True,
+)
 
 
 def compare(
@@ -172,3 +175,17 @@ def rollback(
 
         found = roll_back(stage.value, slot, registry_dir(registry), to, reason or "rollback")
         typer.echo(f"{found.identity} is in {stage.value} for {slot} again, as {found.id}")
+
+
+@app.command("import")
+def import_model(
+    name: Annotated[str, typer.Argument(help="Pre-trained model: pp-ocrv6.")],
+    output: Annotated[Path, typer.Option(help="Folder of the bundle to write.")],
+    more_characters: Annotated[str, typer.Option(help="Characters to keep beside the usual ones.")] = "",
+) -> None:
+    """Write a pre-trained model as a bundle that a training can start from (start_from). Downloads nothing."""
+    with explained():
+        from text_recognizer.learning.tasks.pretrained import import_pretrained
+
+        folder = import_pretrained(name, output, more_characters)
+    typer.echo(f"wrote {folder}; train from it with: text-recognizer train CONFIG --start_from={folder}")

@@ -51,6 +51,14 @@ def train(
     minutes: Annotated[
         float, typer.Option(min=0, help="With --from: of training at most; 0 for as many as the lines ask for.")
     ] = 0.0,
+    export_state: Annotated[
+        Path | None,
+        typer.Option(help="Instead of training: write the run to this file, for another machine.", show_default=False),
+    ] = None,
+    import_state: Annotated[
+        Path | None,
+        typer.Option(help="Instead of training: take the run from such a file; then --resume.", show_default=False),
+    ] = None,
 ) -> None:
     """Train a model from scratch, go on where a run stopped, or fine-tune a line recogniser with --from and --data.
 
@@ -69,7 +77,27 @@ def train(
             raise ValueError("--data, --output and --minutes belong to --from BUNDLE (docs/fine-tuning.md)")
         if experiment is None:
             raise ValueError("name an experiment (a YAML file of experiments/), or fine-tune with --from and --data")
-        _run(Path(experiment), fields, resume)
+        if export_state or import_state:
+            _move(Path(experiment), fields, export_state, import_state)
+        else:
+            _run(Path(experiment), fields, resume)
+
+
+def _move(path: Path, overrides: list[str], export_to: Path | None, import_from: Path | None) -> None:
+    """Write the state of a run to a file, or make its folder from one."""
+    from text_recognizer.learning.experiments.config import load_experiment
+    from text_recognizer.learning.experiments.portable_state import export_state, import_state
+    from text_recognizer.learning.experiments.run import alone, run_dir
+
+    folder = run_dir(load_experiment(path, overrides))
+    if export_to:
+        export_state(folder, export_to)
+        size = export_to.stat().st_size / 1e6
+        typer.echo(f"wrote {export_to} ({size:.1f} MB); elsewhere: text-recognizer train {path} --import-state FILE")
+    if import_from:
+        with alone(folder):
+            import_state(import_from, folder)
+        typer.echo(f"made {folder}; go on with: text-recognizer train {path} --resume")
 
 
 def _run(path: Path, overrides: list[str], resume: bool) -> None:

@@ -25,7 +25,7 @@ from text_recognizer.learning.experiments.sanity_checks import find_learning_rat
 from text_recognizer.learning.experiments.trainer import WholeCheckpoints
 from text_recognizer.learning.export.export import export_run, mean_weights
 from text_recognizer.learning.tasks.lines import line_alphabet
-from text_recognizer.learning.tasks.warm_start import _in_order, bundle_alphabet
+from text_recognizer.learning.tasks.warm_start import bundle_alphabet, rows_in_order
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -300,7 +300,7 @@ def test_the_alphabet_grows_by_the_characters_of_the_labels(line_cache, caplog, 
 def test_known_characters_keep_their_weights():
     known, wanted = Alphabet("abc"), Alphabet("cabx")
     rows = torch.arange(2 * 4 * 3, dtype=torch.float32).reshape(8, 3).numpy()  # 2 frames of 4 classes
-    ordered = _in_order(rows, known, wanted).reshape(2, 5, 3)
+    ordered = rows_in_order(rows, known, wanted).reshape(2, 5, 3)
     before = rows.reshape(2, 4, 3)
     assert (ordered[:, :4] == before[:, [0, 3, 1, 2]]).all()
     assert ordered[:, 4] == pytest.approx(before[:, 1:].mean(axis=1))

@@ -1,22 +1,29 @@
 """Bundles that compute with 8-bit integers: smaller, reading nearly as before, a line the same beside any other."""
 
+import dataclasses
 import json
 import shutil
 
 import numpy as np
+import onnx
 import pytest
+import torch
 from rapidfuzz.distance import Levenshtein
 
 from tests.conftest import SAMPLES
 from tests.learning.tasks.test_characters import call
 from text_recognizer import TextRecognizer
+from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION, normalize_line, open_image
 from text_recognizer.learning import networks
+from text_recognizer.learning.export.export import write_bundle
 from text_recognizer.learning.tasks.warm_start import load_bundle_weights
 from text_recognizer.recognition.bundle import SHIPPED, load_bundle
 from text_recognizer.recognition.layout.detector import LineDetector
+from text_recognizer.recognition.text.ctc import softmax
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
 
+SOURCE = {"name": "synthetic", "count": 4}
 CALIBRATION = {"greedy": {"weights": [0.9], "shift": -1.5}}
 
 
@@ -91,6 +98,59 @@ def test_a_training_goes_on_from_integers(tiny_data, tmp_path, sample_line):
     for name, weight in whole.state_dict().items():
         if "lstm" in name:
             assert (weight - rounded.state_dict()[name]).abs().max() < 0.02 * weight.abs().max(), name
+
+
+@pytest.fixture
+def lcnet_lines(tiny_data, tmp_path):
+    """A small LCNet-SVTR, and the same in integers."""
+    torch.manual_seed(0)
+    fields = {"channels": [16, 32], "blocks": [2, 2], "neck": 32, "layers": 1, "heads": 2, "hidden": 24}
+    alphabet = Alphabet("abcdefgh")
+    network = networks.build("lcnet-svtr", classes=len(alphabet), **fields).eval()
+    torch.nn.init.normal_(network.out.weight)
+    settings = {
+        "alphabet": "".join(alphabet.characters),
+        "geometry": {"columns_per_frame": networks.columns_per_frame(network)},
+    }
+    learned = {"name": "small", "network": {"name": "lcnet-svtr", "fields": fields}, "data": {"train": [SOURCE]}}
+    counts = {"epochs": 1, "steps": 1, "parameters": 1, "exported": "2026-12-01"}
+    identity = {"name": "lcnet", "task": "lines", "version": "1", "normalization": NORMALIZATION_VERSION}
+    (tmp_path / "lcnet").mkdir()
+    write_bundle(tmp_path / "lcnet", network, identity, settings, {"experiment": learned} | counts)
+    made = call("quantize", tmp_path / "lcnet", "--output", tmp_path / "int8", "--no-measure")
+    assert made.exit_code == 0, made.stderr
+    return network, tmp_path / "lcnet", tmp_path / "int8"
+
+
+def test_linear_layers_compute_with_integers_too(lcnet_lines, sample_line):
+    _, before, after = lcnet_lines
+    line = normalize_line(open_image(sample_line))
+    whole, rounded = LineTextRecognizer(before), LineTextRecognizer(after)
+    assert rounded.session.alone
+    expected, found = whole.logits([line])[0], rounded.logits([line])[0]
+    assert not np.array_equal(expected, found)
+    assert np.abs(softmax(expected) - softmax(found)).mean() < 0.03
+    others = [np.full_like(line, 255), np.zeros_like(line)]
+    assert np.array_equal(rounded.logits([*others, line])[-1], found)
+
+
+def test_the_answers_stay_in_single_precision(lcnet_lines):
+    _, _, after = lcnet_lines
+    nodes = onnx.load(after / "model.onnx").graph.node
+    plain = {node.name for node in nodes if node.op_type == "MatMul"}
+    assert {"/head/MatMul", "/out/MatMul"} <= plain
+    assert any(node.op_type == "MatMulInteger" for node in nodes)
+    inputs = {node.name: node.input[0] for node in nodes if node.op_type == "Conv"}
+    assert inputs["/stem/merge/Conv"].endswith("DequantizeLinear_Output")
+    assert not inputs["/trunk/trunk.0/depthwise/Conv"].endswith("DequantizeLinear_Output")
+
+
+def test_a_training_goes_on_from_linear_layers_in_integers(lcnet_lines):
+    network, _, after = lcnet_lines
+    rounded = networks.build("lcnet-svtr", **dataclasses.asdict(network.config))
+    load_bundle_weights(rounded, after)
+    for name, weight in network.state_dict().items():
+        assert (weight - rounded.state_dict()[name]).abs().max() <= 0.02 * weight.abs().max(), name
 
 
 def test_a_detector_finds_the_same_lines(tiny_data, tmp_path):

@@ -1,19 +1,33 @@
 """Contracts that every registered network keeps; a new network is tested by being registered."""
 
+import dataclasses
+
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning import networks
 from text_recognizer.learning.datasets.lines import LineLabel
 from text_recognizer.learning.export.onnx import check_parity, to_onnx
 from text_recognizer.learning.loading.line_batches import LineBatch
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
-from text_recognizer.learning.tasks.lines import ctc_loss
+from text_recognizer.learning.tasks.base import NetworkChoice, Optimization
+from text_recognizer.learning.tasks.lines import LineRecognizerModule, ctc_loss
 
 SMALL = {
     "crnn": {"classes": 12, "stem": 8, "channels": [8, 12, 16], "blocks": [1, 1, 1], "hidden": 24, "layers": 2},
     "fcn": {"stem": 4, "channels": [6, 8, 12, 12], "blocks": [1, 1, 1, 1], "top": 8},
+    "lcnet-svtr": {
+        "classes": 12,
+        "channels": [8, 16, 32],
+        "blocks": [2, 1, 1],
+        "neck": 24,
+        "layers": 1,
+        "heads": 2,
+        "hidden": 24,
+    },
     "line-cnn": {"classes": 12, "channels": [8, 12, 16], "hidden": 24},
     "line-windows": {"classes": 12, "channels": [8, 12, 16], "hidden": 24},
     "line-cnn-lstm": {"classes": 12, "channels": [8, 12, 16], "hidden": 24, "units": 16},
@@ -31,7 +45,7 @@ SMALL = {
     "lenet": {"classes": 7, "channels": [4, 6], "hidden": [16]},
     "resnet": {"classes": 7, "stem": 4, "channels": [6, 8, 8], "blocks": [1, 1, 1]},
 }
-LINE_NETWORKS = ["crnn", "line-cnn", "line-windows", "line-cnn-lstm"]
+LINE_NETWORKS = ["crnn", "lcnet-svtr", "line-cnn", "line-windows", "line-cnn-lstm"]
 CHARACTER_NETWORKS = ["mlp", "lenet", "resnet"]
 
 
@@ -61,7 +75,8 @@ def test_shapes(network, batch, width):
     elif hasattr(network, "input_size"):
         assert output.shape == (batch, network.config.classes)
     elif hasattr(network, "columns_per_frame"):
-        assert output.shape == (batch, width // network.columns_per_frame, network.config.classes)
+        frames = round(width / networks.columns_per_frame(network))
+        assert output.shape == (batch, frames, network.config.classes)
     else:
         assert output.shape == (batch, network.config.maps, 64 // network.stride, width // network.stride)
 
@@ -88,7 +103,7 @@ def test_onnx_agrees_at_several_sizes(network):
     assert check_parity(network, to_onnx(network)) < 1e-3
 
 
-def line_batch(texts: list[list[int]]) -> LineBatch:
+def line_batch(texts: list[list[int]], columns_per_frame: float) -> LineBatch:
     rng = np.random.default_rng(0)
     images = np.zeros((len(texts), 1, 64, 128), np.float32)
     glyphs = rng.random((12, 48, 20)) > 0.6
@@ -97,18 +112,23 @@ def line_batch(texts: list[list[int]]) -> LineBatch:
             images[row, 0, 8:56, 16 + 32 * place : 36 + 32 * place] = glyphs[number]
     return LineBatch(
         torch.from_numpy(images),
-        torch.full((len(texts),), 32),
+        torch.full((len(texts),), round(128 / columns_per_frame)),
         torch.tensor([number for numbers in texts for number in numbers]),
         torch.tensor([len(numbers) for numbers in texts]),
         [LineLabel(str(i), "", "", "") for i in range(len(texts))],
     )
 
 
+def without_dropout(name):
+    known = {field.name for field in dataclasses.fields(networks.config_of(name))}
+    return networks.build(name, **SMALL[name] | ({"dropout": 0.0} if "dropout" in known else {}))
+
+
 @pytest.mark.parametrize("name", LINE_NETWORKS)
 def test_one_batch_is_learned_by_heart(name):
     torch.manual_seed(1)
-    network = networks.build(name, **SMALL[name] | {"dropout": 0.0})
-    batch = line_batch([[1, 2, 3], [5, 5, 6]])
+    network = without_dropout(name)
+    batch = line_batch([[1, 2, 3], [5, 5, 6]], networks.columns_per_frame(network))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, betas=(0.9, 0.99))
     for _ in range(700):
         loss = ctc_loss(network(batch.images), batch)
@@ -119,6 +139,55 @@ def test_one_batch_is_learned_by_heart(name):
         torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
         optimizer.step()
     assert loss < 0.05
+
+
+def ctc_module(name, shortcut_weight):
+    torch.manual_seed(1)
+    choice = NetworkChoice(name, {key: value for key, value in SMALL[name].items() if key != "classes"})
+    module = LineRecognizerModule(choice, Alphabet("abcdefghijk"), Optimization(), [], shortcut_weight).eval()
+    module.log = lambda *_, **__: None
+    return module
+
+
+@pytest.mark.parametrize("name", ["crnn", "lcnet-svtr"])
+@torch.no_grad()
+def test_the_head_beside_the_lstm_has_a_say_in_the_loss(name):
+    plain, helped = (ctc_module(name, weight) for weight in (0.0, 0.3))
+    batch = line_batch([[1, 2, 3], [5, 5, 6]], networks.columns_per_frame(plain.network))
+    shortcut = ctc_loss(plain.network.forward_with_shortcut(batch.images)[1], batch)
+    expected = plain.training_step(batch, 0) + 0.3 * shortcut
+    assert helped.training_step(batch, 0).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_what_the_lstm_says_begins_at_nothing():
+    network = networks.build("lcnet-svtr", **SMALL["lcnet-svtr"])
+    logits, scores = network.forward_with_shortcut(torch.rand(2, 1, 64, 96))
+    assert torch.equal(logits, scores)
+
+
+def test_the_lstm_can_be_left_out():
+    network = networks.build("lcnet-svtr", **SMALL["lcnet-svtr"] | {"hidden": 0})
+    assert network(torch.rand(2, 1, 64, 96)).shape == (2, 18, 12)
+
+
+def test_shrinking_is_what_opencv_does_by_area():
+    network = networks.build("lcnet-svtr", **SMALL["lcnet-svtr"])
+    image = torch.rand(1, 1, 64, 96)
+    expected = cv2.resize(image[0, 0].numpy(), (72, 48), interpolation=cv2.INTER_AREA)
+    assert np.allclose(network.shrunk(image)[0, 0].numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"channels": [8, 16, 24]}, "twice the channels"),
+        ({"blocks": [1, 1]}, "other stages"),
+        ({"heads": 5}, "5 heads"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_named(fields, message):
+    with pytest.raises(ValueError, match=message):
+        networks.build("lcnet-svtr", **SMALL["lcnet-svtr"] | fields)
 
 
 def test_windows_and_the_convolution_of_the_whole_line_compute_the_same():
@@ -133,7 +202,7 @@ def test_windows_and_the_convolution_of_the_whole_line_compute_the_same():
 @pytest.mark.parametrize("name", CHARACTER_NETWORKS)
 def test_one_batch_of_characters_is_learned_by_heart(name):
     torch.manual_seed(1)
-    network = networks.build(name, **SMALL[name] | {"dropout": 0.0})
+    network = without_dropout(name)
     images, numbers = (torch.rand(14, 1, 28, 28) > 0.7).float(), torch.arange(14) % 7
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
     for _ in range(200):
@@ -164,7 +233,7 @@ def test_one_page_is_learned_by_heart():
 
 @pytest.mark.parametrize(
     ("name", "fields", "message"),
-    [("nonsense", {}, "there are: crnn, fcn, lenet"), ("crnn", {"hiden": 3}, "hiden")],
+    [("nonsense", {}, "there are: crnn, fcn, lcnet-svtr"), ("crnn", {"hiden": 3}, "hiden")],
 )
 def test_unknown_names_are_named(name, fields, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,6 @@
 import itertools
+import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -56,6 +58,18 @@ def test_a_lines_input_depends_on_its_own_width_alone(width, stretch):
     assert padded % geometry.bucket == 0
     assert padded >= geometry.stretched(width) + 2 * geometry.margin
     assert geometry.frames(width) * geometry.columns_per_frame <= padded
+
+
+@given(st.integers(1, 5000))
+def test_frames_of_a_fraction_of_a_column_are_counted_exactly(width):
+    geometry = LineGeometry(columns_per_frame=16 / 3)
+    columns = width + 2 * geometry.margin
+    assert geometry.frames(width) == -(-3 * columns // 16)
+    assert geometry == LineGeometry(**json.loads(json.dumps(asdict(geometry))))
+
+
+def test_whole_columns_a_frame_are_counted_as_before():
+    assert [LineGeometry(columns_per_frame=4).frames(width) for width in (1, 32, 33)] == [9, 16, 17]
 
 
 def test_lines_are_placed_together_as_each_alone():

@@ -31,8 +31,8 @@ def ctc_picture(recognizer: LineTextRecognizer, image: NDArray[np.uint8], width:
     probabilities = softmax(recognizer.logits([image])[0])
     numbers = list(dict.fromkeys(character.number for character in greedy(probabilities)))
     geometry, alphabet = recognizer.geometry, recognizer.alphabet
-    start = geometry.margin // geometry.columns_per_frame
-    frames = probabilities[start : start + -(-geometry.stretched(image.shape[1]) // geometry.columns_per_frame)]
+    start = round(geometry.margin / geometry.columns_per_frame)
+    frames = probabilities[start : start + geometry.frames_of(geometry.stretched(image.shape[1]))]
     rows = np.repeat(np.sqrt(frames[:, [*numbers, 0]].T), _ROW, axis=0)  # the root shows doubts too
     both = np.vstack([image, 255 * cv2.resize(rows, (image.shape[1], len(rows)), interpolation=cv2.INTER_NEAREST)])
     picture = Image.new("L", (_MARGIN + both.shape[1], both.shape[0]), 255)

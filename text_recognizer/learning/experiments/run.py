@@ -38,6 +38,7 @@ from text_recognizer.learning.tasks.paragraphs import (
     begin_with,
     build_attention,
 )
+from text_recognizer.learning.tasks.warm_start import bundle_origin
 from text_recognizer.learning.tasks.weights import adopt_shape, load_or_grow
 from text_recognizer.paths import runs_dir
 from text_recognizer.recognition.bundle import find_bundle, load_bundle
@@ -86,7 +87,7 @@ def build(
         return recognizer, CharacterDataModule(experiment.data, experiment.seed)
     if isinstance(experiment, ParagraphExperiment | AttentionLineExperiment):
         return build_attention(experiment)
-    if experiment.start_from:
+    if experiment.start_from and alphabet is None:  # a run that goes on knows both
         adopt_shape(experiment.network, load_bundle(experiment.start_from, "lines", NORMALIZATION_VERSION).folder)
     lines_of = experiment.data
     alphabet = alphabet or line_alphabet(
@@ -238,6 +239,8 @@ def _describe(
         "datasets": datasets(data),
         "commit": commit(),
     }
+    if isinstance(experiment, LineExperiment) and experiment.start_from:
+        described["pretrained"] = _origin(experiment.start_from, folder)
     _write(folder / "experiment.json", described)
     _write(folder / "environment.json", environment())
     if tracker:
@@ -249,6 +252,14 @@ def _describe(
             "commit": described["commit"],
         }
         tracker.record(described, facts, [folder / "experiment.json", folder / "environment.json"], folder)
+
+
+def _origin(start_from: str, folder: Path) -> dict[str, str]:
+    """Whose weights a run began with; a run that goes on has written it down, and its bundle may be gone by now."""
+    described = folder / "experiment.json"
+    begun = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
+    known: dict[str, str] | None = begun.get("pretrained") if begun.get("start_from") == start_from else None
+    return bundle_origin(find_bundle(start_from)) if known is None else known
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

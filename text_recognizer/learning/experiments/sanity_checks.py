@@ -153,8 +153,10 @@ class _Ramp(Callback):
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         low, high = _RATES
         self.rate = low * (high / low) ** (len(self.curve) / (_STEPS - 1))
-        for group in trainer.optimizers[0].param_groups:
-            group["lr"] = self.rate
+        groups = trainer.optimizers[0].param_groups
+        highest = max(group["initial_lr"] for group in groups)
+        for group in groups:  # pre-trained layers keep their share of the rate
+            group["lr"] = self.rate * group["initial_lr"] / highest
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         loss = float(outputs["loss"]) * trainer.accumulate_grad_batches

@@ -17,6 +17,7 @@ _PURPOSE = {
 }
 _NETWORKS = {
     "crnn": "a CRNN",
+    "lcnet-svtr": "an LCNet-SVTR (a convolutional network, attention and an LSTM)",
     "line-cnn": "a convolutional network that sees two characters at a time",
     "line-windows": "a convolutional network moved along the line,",
     "line-cnn-lstm": "a convolutional network and an LSTM",
@@ -45,6 +46,7 @@ _LIMITS = {
     "only those that it was sure of, so that others may be harder.",
 }
 _HANDS = {
+    "print": "Print and tidy hands of today are what it knows best. Historical hands",
     "fr": "English and French hands of today are what it knows best. Historical hands",
     "en": "English hands of today are what it knows best. French and historical hands",
 }
@@ -88,13 +90,19 @@ def _sources(experiment: dict[str, Any]) -> list[str]:
     return [*names, "synthetic-open" if _BROWN in data.get("without", []) else "synthetic"]
 
 
-def _terms(names: list[str], start_from: str) -> str:
-    """What the weights learned from, under which terms."""
+def _terms(names: list[str], start_from: str, origin: dict[str, str] | None = None) -> str:
+    """What the weights learned from, under which terms. origin: whose weights they were at the very beginning."""
     used = [_SOURCES[name] for name in _SOURCES if name in names]
     used += [f"`{name}`" for name in dict.fromkeys(names) if name not in _SOURCES]
-    text = f"The weights learned from {'; '.join(used)}. The code is Apache-2.0."
+    text = (f"The weights learned from {'; '.join(used)}. " if used else "") + "The code is Apache-2.0."
     if start_from:
         text += f" Training began with the weights of `{start_from}`; what those learned from counts too."
+    if origin:
+        text += (
+            f" At the very beginning the weights were those of {origin['name']}, copyright {origin['copyright']}, "
+            f"under {origin['license']} ({origin['source']}); they were changed. The data that these were trained on "
+            "are not published."
+        )
     if any(name in _NON_COMMERCIAL for name in names):
         text += " **These weights may be used for research and other non-commercial purposes only.**"
     return text
@@ -124,11 +132,14 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
     """Purpose, training and terms of a network."""
     experiment = provenance["experiment"]
     network = experiment["network"]["name"]
-    training = (
-        f"Experiment `{experiment['name']}` ({network}, "
-        f"{provenance['parameters'] / 1e6:.2f} million parameters), {provenance['epochs']} epochs, "
-        f"{provenance['steps']} steps, exported {provenance['exported']}. The experiment is kept in `bundle.json`."
-    )
+    size = f"{network}, {provenance['parameters'] / 1e6:.2f} million parameters"
+    if "pretrained" in provenance:
+        training = f"Nothing was trained here ({size}). {_conversion(provenance['pretrained'])}"
+    else:
+        training = (
+            f"Experiment `{experiment['name']}` ({size}), {provenance['epochs']} epochs, {provenance['steps']} steps, "
+            f"exported {provenance['exported']}. The experiment is kept in `bundle.json`."
+        )
     if runs := provenance.get("mean_of"):
         training += f" Its weights are the mean of those of the runs {', '.join(runs)}; steps are of all of them."
     if "share_of_new_weights" in provenance and "fine_tuned_from" not in provenance:
@@ -142,7 +153,17 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
     if "fine_tuned_from" in provenance:
         training += _fine_tuning(provenance)
     purpose = _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}"))
-    return purpose, training, _terms(_learned_from(provenance), experiment.get("start_from", ""))
+    origin = provenance.get("pretrained") or experiment.get("pretrained")
+    return purpose, training, _terms(_learned_from(provenance), experiment.get("start_from", ""), origin)
+
+
+def _conversion(origin: dict[str, str]) -> str:
+    """Where pre-trained weights come from and what was done to them."""
+    return (
+        f"The weights are those of {origin['name']}, read from `{origin['file']}` (SHA-256 `{origin['sha256']}`) of "
+        f"the package {origin['package']}. What was changed: {origin['changes']}. A start for training: it reads worse "
+        "than the original until it has learned on."
+    )
 
 
 def _learned_from(provenance: dict[str, Any]) -> list[str]:
@@ -189,6 +210,8 @@ def _limits(task: str, provenance: dict[str, Any]) -> str:
     """What the model does not do well."""
     if task != "lines":
         return _LIMITS[task]
+    if "pretrained" in provenance:
+        return _LIMITS[task].format(hands=_HANDS["print"])
     return _LIMITS[task].format(hands=_HANDS["fr" if "copiste" in _learned_from(provenance) else "en"])
 
 

@@ -1,10 +1,12 @@
 """Models that compute with 8-bit integers: smaller files, and faster where the processor multiplies bytes (VNNI).
 
-Convolutions are quantised statically, their weights for each output channel (Jacob et al., "Quantization and Training
-of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018). LSTMs are quantised dynamically: the
-scale of what they take is found as it comes, for all lines of a run together. So that a line reads the same beside any
-other, the bundle then says that each line wants a run of its own, which costs nothing: the bytes of the weights are
-fetched fast enough for a single line. Other weights are stored as bytes and computed with in single precision.
+Convolutions that a ReLU follows are quantised statically, their weights for each output channel (Jacob et al.,
+"Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018). LSTMs and
+linear layers are quantised dynamically: the scale of what they take is found as it comes, for all lines of a run
+together. So that a line reads the same beside any other, the bundle then says that each line wants a run of its own,
+which costs nothing: the bytes of the weights are fetched fast enough for a single line. Other weights are stored as
+bytes and computed with in single precision: those of the answers, which no byte holds beside their biases, and
+depthwise convolutions, whose channels differ too much for one scale.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -69,7 +72,7 @@ def quantize_bundle(source: str | Path, output: Path, version: str = "1", measur
         data |= {"name": output.name, "version": version, "sha256": file_hash(partial / "model.onnx"), "scores": {}}
         if measure:  # it is fitted anew; else the one of the same weights in floating point still holds
             data["settings"].pop("calibration", None)
-        data["settings"] |= {"precision": "int8"} | ({"batch": 1} if _has_integer_lstms(model) else {})
+        data["settings"] |= {"precision": "int8"} | ({"batch": 1} if _depends_on_the_run(model) else {})
         data["provenance"] |= {"quantized_from": bundle.identity, "exported": datetime.date.today().isoformat()}
         if not measure and "calibration" in data["settings"] and (bundle.folder / RELIABILITY).is_file():
             shutil.copy(bundle.folder / RELIABILITY, partial)
@@ -80,7 +83,7 @@ def quantize_bundle(source: str | Path, output: Path, version: str = "1", measur
 
 
 def quantized(path: Path, images: Batches) -> bytes:
-    """An ONNX model whose convolutions compute with 8-bit integers. images: (1, 1, H, W) float32 that it may meet."""
+    """An ONNX model that computes with 8-bit integers. images: (1, 1, H, W) float32 that it may meet."""
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     # It advises, as often as it is called, to do what `_write_plain` does.
@@ -94,7 +97,7 @@ def quantized(path: Path, images: Batches) -> bytes:
             _reader(images, name),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_OPERATORS,
-            nodes_to_exclude=_answers(plain),
+            nodes_to_exclude=_in_floating_point(plain),
             per_channel=True,
             # Without VNNI, sums of two products of whole bytes would not fit: weights get seven bits.
             reduce_range=True,
@@ -103,27 +106,51 @@ def quantized(path: Path, images: Batches) -> bytes:
             # What a branch of the graph takes keeps its ReLU; elsewhere it is left out when the model is loaded.
             extra_options={"QDQKeepRemovableActivations": True},
         )
-        return packed(with_integer_lstms(whole.read_bytes()))
+        return packed(with_dynamic_layers(whole.read_bytes()))
 
 
-def with_integer_lstms(serialized: bytes) -> bytes:
-    """An ONNX model whose LSTMs compute with 8-bit integers; the same where it has none."""
+def with_dynamic_layers(serialized: bytes) -> bytes:
+    """An ONNX model whose LSTMs and linear layers compute with 8-bit integers; the same where it has none."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load_model_from_string(serialized)
-    if not any(node.op_type == "LSTM" for node in model.graph.node):
+    small = {weight.name for weight in model.graph.initializer if math.prod(weight.dims) < HALF_FROM}
+    products = [node for node in model.graph.node if node.op_type == "MatMul"]
+    left = {node.name for node in products if small & set(node.input)} | _last_products(model)
+    if all(node.name in left for node in model.graph.node if node.op_type in ("LSTM", "MatMul")):
         return serialized
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         logging.getLogger().addFilter(lambda record: "already quantized" not in record.getMessage())  # others are
         quantize_dynamic(
-            model, path, ["LSTM"], per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
-        )  # seven bits, as above
+            model,
+            path,
+            ["LSTM", "MatMul"],
+            per_channel=True,
+            reduce_range=True,  # seven bits, as above
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=sorted(left),
+        )
         return path.read_bytes()
 
 
-def _has_integer_lstms(serialized: bytes) -> bool:
-    return any(node.op_type == "DynamicQuantizeLSTM" for node in onnx.load_model_from_string(serialized).graph.node)
+def _last_products(model: onnx.ModelProto) -> set[str]:
+    """The names of the products that give the answers: nothing but sums follows them."""
+    answers, found = {output.name for output in model.graph.output}, set()
+    for node in reversed(model.graph.node):
+        if not answers & set(node.output):
+            continue
+        if node.op_type == "MatMul":
+            found.add(node.name)
+        elif node.op_type in ("Add", "Reshape", "Transpose"):
+            answers |= set(node.input)
+    return found
+
+
+def _depends_on_the_run(serialized: bytes) -> bool:
+    """Whether scales are found for all images of a run together."""
+    nodes = onnx.load_model_from_string(serialized).graph.node
+    return any(node.op_type.startswith("DynamicQuantize") for node in nodes)
 
 
 def _write_plain(path: Path, plain: Path) -> str:
@@ -138,17 +165,28 @@ def _write_plain(path: Path, plain: Path) -> str:
     return session.get_inputs()[0].name
 
 
-def _answers(path: Path) -> list[str]:
-    """What says what the network found: no ReLU follows it, alone or after the sum of a residual block.
+def _in_floating_point(path: Path) -> list[str]:
+    """What is not quantised statically: all but convolutions and sums of residual blocks that a ReLU follows, and ReLU.
 
-    Weights of a class that never occurs are next to nothing beside its bias: no byte holds both.
+    What no ReLU follows says what the network found. Weights of a class that never occurs are next to nothing beside
+    its bias: no byte holds both.
     """
-    nodes = [node for node in onnx.load(path).graph.node if node.op_type in _OPERATORS]
-    inside: set[str] = set()
+    graph = onnx.load(path).graph
+    stored = {weight.name for weight in graph.initializer}
+    nodes = [
+        node
+        for node in graph.node
+        if node.op_type in ("Conv", "Relu") or (node.op_type == "Add" and not stored & set(node.input))
+    ]
+    followed: set[str] = set()
     for node in reversed(nodes):
-        if node.op_type == "Relu" or node.output[0] in inside:
-            inside |= set(node.input)
-    return [node.name for node in nodes if node.op_type != "Relu" and node.output[0] not in inside]
+        if node.op_type == "Relu" or node.output[0] in followed:
+            followed |= set(node.input)
+    integers: set[str] = set()
+    for node in nodes:
+        if node.input[0] in integers if node.op_type == "Relu" else node.output[0] in followed:
+            integers.add(node.output[0])
+    return [node.name for node in graph.node if node.op_type in _OPERATORS and node.output[0] not in integers]
 
 
 def _reader(images: Batches, name: str) -> Any:

@@ -50,14 +50,21 @@ def config_of(name: str) -> type:
     return _REGISTRY[name][1]
 
 
-def columns_per_frame(network: nn.Module) -> int:
-    """Input columns that each CTC frame of a line network stands for."""
-    return int(network.columns_per_frame)  # type: ignore[arg-type]
+def columns_per_frame(network: nn.Module) -> int | float:
+    """Input columns that each CTC frame of a line network stands for; a fraction where frames do not divide them."""
+    columns = float(network.columns_per_frame)  # type: ignore[arg-type]
+    return int(columns) if columns.is_integer() else columns
+
+
+def new_layers(network: nn.Module) -> tuple[str, ...]:
+    """Names of the layers of a network that nobody has trained yet where it begins with weights from elsewhere."""
+    return getattr(network, "new_layers", ())
 
 
 from text_recognizer.learning.networks import (  # noqa: E402, F401
     crnn,
     fcn,
+    lcnet_svtr,
     lenet,
     line_cnn,
     line_cnn_lstm,

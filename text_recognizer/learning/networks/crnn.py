@@ -73,6 +73,8 @@ def convolutions(stem: int, channels: list[int], blocks: list[int]) -> nn.Sequen
 class CRNN(nn.Module):
     """A line image to CTC logits; see the module's docstring."""
 
+    new_layers = ("shortcut",)  # it is for training only, so that no bundle holds it
+
     def __init__(self, config: CRNNConfig) -> None:
         super().__init__()
         self.config = config

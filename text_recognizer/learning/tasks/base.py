@@ -8,6 +8,7 @@ is not known yet can be made longer at any time before, with nothing learned at 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from text_recognizer.learning import networks
 from text_recognizer.learning.distributed import gathered
 from text_recognizer.learning.evaluation.error_rates import error_rates
 
@@ -106,7 +108,8 @@ def freeze(network: nn.Module, frozen: Frozen) -> None:
 class Optimization:
     """learning_rate: at its peak. warmup: share of all steps. decay: share of the steps after that, the last ones, in
     which the rate falls. ema_decay: of the averaged weights that are validated and exported. gradient_clip: largest
-    norm of the gradient."""
+    norm of the gradient. pretrained_factor: by which the rate is multiplied for all layers but the network's new ones
+    (`networks.new_layers`), where it begins with weights from elsewhere."""
 
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
@@ -114,10 +117,13 @@ class Optimization:
     decay: float = 1.0
     ema_decay: float = 0.999
     gradient_clip: float = 2.0
+    pretrained_factor: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.decay <= 1:
             raise ValueError(f"optimization.decay is a share of the steps, above 0 and at most 1, not {self.decay}")
+        if not self.pretrained_factor > 0:
+            raise ValueError(f"optimization.pretrained_factor is above 0, not {self.pretrained_factor}")
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -132,10 +138,7 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
 
 def optimizer_and_schedule(network: nn.Module, config: Optimization, steps: int) -> dict[str, Any]:
     """What Lightning's `configure_optimizers` returns. Biases and normalisation do not decay."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, betas=(0.9, 0.99))
     warm = max(1, int(steps * config.warmup))
 
     def factor(step: int) -> float:
@@ -146,6 +149,18 @@ def optimizer_and_schedule(network: nn.Module, config: Optimization, steps: int)
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _groups(network: nn.Module, config: Optimization) -> list[dict[str, Any]]:
+    """The parameters by learning rate (that of new layers, or of pre-trained ones) and by weight decay."""
+    new, groups = networks.new_layers(network), defaultdict[tuple[float, bool], list[nn.Parameter]](list)
+    for name, parameter in network.named_parameters():
+        factor = 1.0 if name.partition(".")[0] in new else config.pretrained_factor
+        groups[config.learning_rate * factor, parameter.ndim > 1].append(parameter)
+    return [
+        {"params": parameters, "lr": rate, "weight_decay": config.weight_decay if decays else 0.0}
+        for (rate, decays), parameters in sorted(groups.items(), key=lambda group: group[0], reverse=True)
+    ]
 
 
 @dataclass

@@ -18,7 +18,6 @@ from text_recognizer.learning import networks
 from text_recognizer.learning.datasets.sources import LineSource, lines_within, open_lines
 from text_recognizer.learning.loading.augmentation import LineAugmentation
 from text_recognizer.learning.loading.line_batches import Collate, LineBatch, MixedLines, WidthBatches
-from text_recognizer.learning.networks.crnn import CRNN
 from text_recognizer.learning.tasks.base import (
     Frozen,
     NetworkChoice,
@@ -120,9 +119,9 @@ class LineRecognizerModule(TextModule):
 
     def training_step(self, batch: LineBatch, _: int) -> Tensor:
         """CTC loss, and with a small weight that of the shortcut head where the network has one."""
-        if not isinstance(self.network, CRNN) or not self.shortcut_weight:
+        if not hasattr(self.network, "forward_with_shortcut") or not self.shortcut_weight:
             return self._logged(ctc_loss(self.network(batch.images), batch), batch)
-        logits, shortcut = self.network.forward_with_shortcut(batch.images)
+        logits, shortcut = self.network.forward_with_shortcut(batch.images)  # type: ignore[operator]
         return self._logged(ctc_loss(logits, batch), batch) + self.shortcut_weight * ctc_loss(shortcut, batch)
 
     def _logged(self, loss: Tensor, batch: LineBatch) -> Tensor:

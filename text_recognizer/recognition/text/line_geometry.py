@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+_LARGEST_DENOMINATOR = 64  # of columns a frame, which are stored as a floating-point number
 
 
 @dataclass(frozen=True)
 class LineGeometry:
     """height: rows of the input. margin: columns of paper before and after the line. bucket: input
     widths are multiples of it, so that a server sees few shapes. columns_per_frame: input columns
-    that a CTC frame stands for. stretch: by which lines are made wider, so that narrow letters have
-    more frames."""
+    that a CTC frame stands for, whole or a fraction such as 16 / 3. stretch: by which lines are made
+    wider, so that narrow letters have more frames."""
 
     height: int = 64
     margin: int = 16
     bucket: int = 64
-    columns_per_frame: int = 4
+    columns_per_frame: int | float = 4
     stretch: float = 1.0
 
     def stretched(self, width: int) -> int:
@@ -37,7 +40,12 @@ class LineGeometry:
 
     def frames(self, width: int) -> int:
         """CTC frames that belong to a line image of `width` columns, its margins included."""
-        return -(-(self.stretched(width) + 2 * self.margin) // self.columns_per_frame)
+        return self.frames_of(self.stretched(width) + 2 * self.margin)
+
+    def frames_of(self, columns: int) -> int:
+        """CTC frames that so many columns of the input begin, counted in whole numbers: no frame too many."""
+        rate = Fraction(self.columns_per_frame).limit_denominator(_LARGEST_DENOMINATOR)
+        return -(-columns * rate.denominator // rate.numerator)
 
     def batch(self, images: Sequence[NDArray[np.uint8]], width: int | None = None) -> NDArray[np.float32]:
         """Images uint8 (height, W) each as one array (B, 1, height, width) float32 in [0, 1], padded with paper."""
