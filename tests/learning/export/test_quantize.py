@@ -185,6 +185,16 @@ def test_what_cannot_be_quantised_is_refused(source, reason, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_learned_from_nothing_here_is_refused(tmp_path):
+    source = shutil.copytree(SHIPPED / "line-cnn", tmp_path / "line-cnn")
+    data = json.loads((source / "bundle.json").read_text())
+    data["provenance"]["experiment"]["data"]["train"] = []
+    (source / "bundle.json").write_text(json.dumps(data))
+    refused = call("quantize", source, "--output", tmp_path / "out", "--no-measure")
+    assert refused.exit_code == 2
+    assert "train it first" in refused.stderr
+
+
 def test_the_source_is_not_replaced(tmp_path):
     source = shutil.copytree(SHIPPED / "line-cnn", tmp_path / "line-cnn")
     refused = call("quantize", source, "--output", source, "--no-measure")

@@ -225,6 +225,10 @@ def _lines_seen(bundle: Bundle) -> Batches:
     """Some lines of each source that a line recogniser learned from."""
     geometry, alphabet = LineGeometry(**bundle.settings["geometry"]), Alphabet(bundle.settings["alphabet"])
     sources = bundle.provenance["experiment"]["data"]["train"]
+    if not sources:
+        raise BundleError(
+            f"{bundle.folder} learned from no data that could show how large its numbers get: train it first"
+        )
     for source in (row for number, row in enumerate(sources) if row not in sources[:number]):
         # No more synthetic ones than are asked for.
         dataset = lines_within(replace(LineSource(**source), count=_LINES), alphabet)
