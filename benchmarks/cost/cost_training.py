@@ -47,7 +47,7 @@ class Steps:
         from text_recognizer.learning.networks import columns_per_frame
 
         length = width // COLUMNS_A_CHARACTER
-        frames = torch.full((count,), int(width / columns_per_frame(self.module.network)))
+        frames = torch.full((count,), round(width / columns_per_frame(self.module.network)))
         targets = torch.randint(1, self.classes, (count * length,))
         images = (torch.rand(count, 1, 64, width) > 0.85).float()
         return LineBatch(images, frames, targets, torch.full((count,), length), [None] * count)  # type: ignore[list-item]
