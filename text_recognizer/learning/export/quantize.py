@@ -27,11 +27,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from text_recognizer.alphabet import Alphabet
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning.datasets.pages import traced_pages
-from text_recognizer.learning.datasets.sources import LineSource, lines_within
+from text_recognizer.learning.datasets.sources import LineSource, open_lines
 from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
 from text_recognizer.learning.export.export import refuse_other_folders
 from text_recognizer.learning.export.model_card import RELIABILITY, write_description
@@ -223,7 +222,7 @@ def packed(serialized: bytes) -> bytes:
 
 def _lines_seen(bundle: Bundle) -> Batches:
     """Some lines of each source that a line recogniser learned from."""
-    geometry, alphabet = LineGeometry(**bundle.settings["geometry"]), Alphabet(bundle.settings["alphabet"])
+    geometry = LineGeometry(**bundle.settings["geometry"])
     sources = bundle.provenance["experiment"]["data"]["train"]
     if not sources:
         raise BundleError(
@@ -231,7 +230,7 @@ def _lines_seen(bundle: Bundle) -> Batches:
         )
     for source in (row for number, row in enumerate(sources) if row not in sources[:number]):
         # No more synthetic ones than are asked for.
-        dataset = lines_within(replace(LineSource(**source), count=_LINES), alphabet)
+        dataset = open_lines(replace(LineSource(**source), count=_LINES))  # it looks at pictures, whatever they say
         for index in np.linspace(0, len(dataset) - 1, _LINES).astype(int):
             yield geometry.batch([dataset[int(index)][0]])
 
