@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder, indent, tostring
 from xml.parsers import expat
@@ -73,6 +74,16 @@ def parse_xml(data: bytes, doctype: bool = False) -> Element:
         raise FormatError(f"this is not well-formed XML: {error}") from error
     root: Element = builder.close()
     return root
+
+
+def parse_file(path: Path, doctype: bool = False) -> Element:
+    """The root of an XML file on disk, see `parse_xml`. Raises FormatError, with the path, and OSError."""
+    if path.stat().st_size > LARGEST:
+        raise FormatError(f"{path} has more than {LARGEST // 2**20} MiB")
+    try:
+        return parse_xml(path.read_bytes(), doctype)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
 
 
 def number(value: float) -> str:

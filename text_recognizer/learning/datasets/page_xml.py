@@ -23,13 +23,14 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from text_recognizer.formats import FormatError, xml
+from text_recognizer.formats.xml import parse_file
 from text_recognizer.images import CUT_VERSION
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.lines import LineDataset, cached_lines
 from text_recognizer.learning.datasets.page_xml_elements import XmlLine, XmlPage, read_alto, read_page_elements
 from text_recognizer.learning.datasets.pages import PageTruth, baseline_in, cut_lines
+from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.paths import cache_dir
 
 SPLITS = ("train", "val", "test")
@@ -39,6 +40,18 @@ _QUARTER_TURNS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _SHAPE_TOLERANCE = 0.02  # between the proportions of the image on disk and of the one in the XML
 
 
+OWN_PAGES = Description(
+    "pages",
+    "lines",
+    "images with PAGE XML or ALTO files",
+    licence="your own",
+    source="`path` names it",
+    splits=SPLITS,
+    options=("path",),
+)
+
+
+@register(OWN_PAGES)
 def xml_page_lines(path: str, split: str) -> LineDataset:
     """The lines of one split of a folder of PAGE or ALTO files, cut, normalised, cached.
 
@@ -84,7 +97,7 @@ def read_page(path: Path, left_out: LeftOut) -> PageTruth:
     Raises ValueError where the file is neither or its image is no image of that shape, and FileNotFoundError
     where the image is missing; lines that cannot be used are added to `left_out`.
     """
-    root = parse_xml(path)
+    root = parse_file(path)
     read = _READERS.get(root.tag)
     if read is None:
         raise ValueError(f"{path} is neither PAGE XML nor ALTO: its root is <{root.tag}>")
@@ -200,13 +213,3 @@ def _in_pixels(line: XmlLine, scale: float, size: tuple[int, int]) -> dict[str, 
 
 
 _READERS: dict[str, Callable[[Element], XmlPage]] = {"PcGts": read_page_elements, "alto": read_alto}
-
-
-def parse_xml(path: Path, doctype: bool = False) -> Element:
-    """The root of an XML file, see `formats.xml.parse_xml`. Raises ValueError, with the path."""
-    if path.stat().st_size > xml.LARGEST:
-        raise ValueError(f"{path} has more than {xml.LARGEST // 2**20} MiB")
-    try:
-        return xml.parse_xml(path.read_bytes(), doctype)
-    except FormatError as error:
-        raise ValueError(f"{path}: {error}") from error
