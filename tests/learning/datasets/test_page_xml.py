@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageDraw
 
+from text_recognizer.formats.xml import parse_file
 from text_recognizer.learning.datasets.exclusions import LeftOut
-from text_recognizer.learning.datasets.page_xml import parse_xml, read_page, split_files
+from text_recognizer.learning.datasets.page_xml import read_page, split_files
 from text_recognizer.learning.datasets.page_xml_elements import line_text
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset
 
@@ -222,11 +223,11 @@ def test_an_external_entity_is_not_read(tmp_path):
     (tmp_path / "a.xml").write_text('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>')
     for doctype in (False, True):
         with pytest.raises(ValueError, match="refused"):
-            parse_xml(tmp_path / "a.xml", doctype)
+            parse_file(tmp_path / "a.xml", doctype)
 
 
 def test_strings_of_alto_without_spaces_between(tmp_path):
     (tmp_path / "a.xml").write_text(
         '<TextLine><String CONTENT="two"/><String CONTENT="words"/><HYP CONTENT="-"/></TextLine>'
     )
-    assert line_text(parse_xml(tmp_path / "a.xml")) == "two words-"
+    assert line_text(parse_file(tmp_path / "a.xml")) == "two words-"
