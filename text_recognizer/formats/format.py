@@ -6,7 +6,6 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
@@ -98,6 +97,8 @@ class Formats(dict[str, Format]):
         if self._searched:
             return
         self._searched = True
+        from importlib.metadata import entry_points  # here, for it takes long to import and most never ask
+
         for entry in entry_points(group=ENTRY_POINTS):
             try:
                 entry.load()

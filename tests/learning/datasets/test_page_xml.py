@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageDraw
 
+from text_recognizer.formats.alto_reader import line_text
 from text_recognizer.formats.xml import parse_file
 from text_recognizer.learning.datasets.exclusions import LeftOut
-from text_recognizer.learning.datasets.page_xml import read_page, split_files
-from text_recognizer.learning.datasets.page_xml_elements import line_text
+from text_recognizer.learning.datasets.page_folders import split_files
+from text_recognizer.learning.datasets.page_xml import read_page
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset
 
 PAGE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/{}"
@@ -197,10 +198,10 @@ def test_what_is_odd_is_mended_or_left_out(folder):
     [
         (BOMB, r"p0\.xml: this file declares a document type"),
         ("<PcGts><Page>", r"p0\.xml: this is not well-formed"),
-        ("<html/>", r"p0\.xml is neither PAGE XML nor ALTO"),
-        ("<PcGts/>", r"p0\.xml: a <PcGts> without a <Page>"),
+        ("<html/>", r"p0\.xml: it is neither PAGE XML nor ALTO"),
+        ("<PcGts/>", r"p0\.xml: this PAGE XML has a <PcGts> without a <Page>"),
         (page_xml("p0.png", "2019-07-15", size=(400, 900)), r"p0\.xml is of an image of 400 x 900"),
-        (page_xml("p0.png", "2019-07-15").replace("40,40", "x,y"), r"p0\.xml: could not convert"),
+        (page_xml("p0.png", "2019-07-15").replace("40,40", "x,y"), r"p0\.xml: a coordinate is no number: 'x'"),
     ],
 )
 def test_a_broken_file_is_named(folder, content, message):

@@ -23,7 +23,8 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.iam_paragraphs import consecutive
-from text_recognizer.learning.datasets.page_xml import OWN_PAGES, read_page, split_files
+from text_recognizer.learning.datasets.page_folders import split_files
+from text_recognizer.learning.datasets.page_xml import OWN_PAGES, READING_VERSION, read_page
 from text_recognizer.learning.datasets.pages import PageTruth
 from text_recognizer.learning.datasets.paragraphs import (
     LINE_HEIGHT,
@@ -96,7 +97,7 @@ def xml_page_paragraphs(path: str, split: str) -> ParagraphDataset:
         raise ValueError("; ".join(left_out.lines()) or f"the files of split {split!r} in {folder} have no lines")
     detector = LineDetector()
     files = [*split_files(path, split), *dict.fromkeys(region.page.path for region in regions)]
-    made_of = fingerprint(REGION_VERSION, detector.bundle.sha256, *files)
+    made_of = fingerprint(REGION_VERSION, READING_VERSION, detector.bundle.sha256, *files)
     key = f"pages-paragraphs-{folder.name}-{split}-{made_of}"
     return cached_paragraphs(cache_dir(), key, _samples(regions, folder.name, detector), len(regions), left_out)
 

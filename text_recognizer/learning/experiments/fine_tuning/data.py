@@ -13,7 +13,7 @@ import numpy as np
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.learning.datasets.lines import LineDataset
-from text_recognizer.learning.datasets.page_xml import SPLITS, split_files
+from text_recognizer.learning.datasets.page_folders import SPLITS, split_files
 from text_recognizer.learning.datasets.registry import find
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset, lines_within, open_lines
 from text_recognizer.lines_tsv import TABLE, read_table
