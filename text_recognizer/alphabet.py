@@ -6,6 +6,7 @@ folded: curly quotes stay curly, a capital stays a capital.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -24,9 +25,24 @@ WESTERN_CHARACTERS = _ASCII + _ACCENTED + _ACCENTED.upper() + _SIGNS
 CHARACTERS = WESTERN_CHARACTERS + _MORE_LETTERS + _MORE_SIGNS
 
 
+# Zero-width spaces, byte order marks and marks of direction. Joiners are none of them: some scripts need them.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_SOFT_HYPHEN = "\u00ad"
+
+
+def visible_text(text: str) -> str:
+    """The text without characters that show nothing. A soft hyphen shows at the end of a word, and is "-" there.
+
+    >>> visible_text("\\ufeffhand\\u00adwrit\\u00ad")
+    'handwrit-'
+    """
+    text = _INVISIBLE.sub("", text)
+    return re.sub(rf"{_SOFT_HYPHEN}+(?=\s|$)", "-", text).replace(_SOFT_HYPHEN, "")
+
+
 def normalize_text(text: str) -> str:
-    """Text in NFC with every run of white space as one space and none at the ends."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """Visible text in NFC with every run of white space as one space and none at the ends."""
+    return " ".join(unicodedata.normalize("NFC", visible_text(text)).split())
 
 
 class Alphabet:

@@ -6,7 +6,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from text_recognizer.cli.main import app
-from text_recognizer.learning.datasets.registry import DATASETS
+from text_recognizer.learning.datasets.registry import descriptions
 from text_recognizer.learning.quality.preview import Sample, contact_sheet
 
 
@@ -18,7 +18,7 @@ def command(*arguments):
 def test_list_names_every_dataset_and_where_to_get_what_is_missing(bare_data):
     code, output, _ = command("list")
     assert code == 0
-    for name in DATASETS:
+    for name in descriptions():
         assert name in output
     assert "fki.tic.heia-fr.ch" in output
     assert "into iam/" in output

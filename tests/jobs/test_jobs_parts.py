@@ -13,7 +13,6 @@ from PIL import Image
 
 from tests.helpers.document_files import blank, blank_pages, pdf
 from text_recognizer.atomic_files import WORK, locked_folder, write_bytes
-from text_recognizer.cli.read import FormatName
 from text_recognizer.formats import FORMATS
 from text_recognizer.images import ImageError, open_document
 from text_recognizer.jobs import sources as archives
@@ -221,7 +220,6 @@ def test_formats_of_one_suffix_are_refused_together():
     with pytest.raises(ValueError, match="txt and paragraphs would be files of one name"):
         check_formats(["txt", "paragraphs"])
     check_formats(["txt", "json", "alto"])
-    assert [name.value for name in FormatName] == list(FORMATS)
 
 
 def test_a_stack_is_a_document_of_several_pages(tmp_path):

@@ -110,23 +110,23 @@ def list_() -> None:
         from rich.console import Console
         from rich.table import Table
 
-        from text_recognizer.learning.datasets.registry import DATASETS
+        from text_recognizer.learning.datasets.registry import descriptions
         from text_recognizer.paths import DATA_VARIABLE, data_dir
 
-        console = Console()
-        for kind in dict.fromkeys(known.kind for known in DATASETS.values()):
+        console, every = Console(), list(descriptions().values())
+        for kind in dict.fromkeys(known.kind for known in every):
             table = Table(kind, "here", "splits", "what, and its terms", box=None, header_style="bold", pad_edge=False)
             for column in table.columns[:3]:
                 column.no_wrap = True
             table.columns[0].min_width = 18
-            for known in (known for known in DATASETS.values() if known.kind == kind):
+            for known in (known for known in every if known.kind == kind):
                 here = "by path" if known.by_path else "no" if known.missing() else "yes"
                 table.add_row(known.name, here, " ".join(known.splits), f"{known.about} ({known.licence})")
             console.print(table, "")
         console.print(
             f"The data folder is {data_dir()}; {DATA_VARIABLE} names another.", highlight=False, soft_wrap=True
         )
-        absent = [known for known in DATASETS.values() if known.missing()]
+        absent = [known for known in every if known.missing()]
         for source in dict.fromkeys(known.source for known in absent):
             names = ", ".join(known.name for known in absent if known.source == source)
             console.print(f"{names}: from {source}", highlight=False, soft_wrap=True)

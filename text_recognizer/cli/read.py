@@ -25,18 +25,12 @@ if TYPE_CHECKING:
     from text_recognizer.jobs.worker import Reader, Recipe
 
 
-class FormatName(StrEnum):
-    """The formats of `text_recognizer.formats`."""
-
-    txt = "txt"
-    paragraphs = "paragraphs"
-    md = "md"
-    json = "json"
-    alto = "alto"
-    page = "page"
-    hocr = "hocr"
-    csv = "csv"
-    pdf = "pdf"
+def format_name(name: str) -> str:
+    """The name of a format; those of other packages are looked for where it is none of ours."""
+    try:
+        return FORMATS[name].name
+    except KeyError:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, FORMATS))}.") from None
 
 
 class Unit(StrEnum):
@@ -57,8 +51,13 @@ def read(
         ),
     ],
     format: Annotated[
-        list[FormatName], typer.Option(help="How to write what was read; several times with --output.")
-    ] = [FormatName.txt],  # noqa: B006 - nobody changes it
+        list[str],
+        typer.Option(
+            parser=format_name,
+            metavar=f"<list[{'|'.join(FORMATS)}]>",
+            help="How to write what was read; several times with --output.",
+        ),
+    ] = ["txt"],  # noqa: B006 - nobody changes it
     output: Annotated[
         str | None, typer.Option(help="Folder for a file a document, instead of stdout; goes on where it stopped.")
     ] = None,
@@ -102,7 +101,7 @@ def read(
         from text_recognizer.jobs.documents import PageNumbers
         from text_recognizer.jobs.worker import Recipe
 
-        formats = tuple(dict.fromkeys(name.value for name in format))
+        formats = tuple(dict.fromkeys(format))
         recipe = Recipe(unit.value, model, detector, language, looks, prepare, dpi)
         numbers = PageNumbers(pages)
         if ray is not None:

@@ -19,6 +19,7 @@ from text_recognizer.formats.xml import (
 )
 from text_recognizer.page import Line, Page, Polygon, Word
 
+_HYPHENS = ("-", "\u00ad", "\u2010", "\u2011")  # U+00AD: a soft hyphen, as in newspapers
 _Tags = dict[str, tuple[str, str]]  # identifier -> type and label
 
 
@@ -33,7 +34,8 @@ def read_alto(root: Element) -> tuple[Page, tuple[LineMark, ...]]:
     page = pages[0]
     tags = {tag.get("ID", ""): (tag.get("TYPE", ""), tag.get("LABEL", "")) for tag in root.findall("Tags/*")}
     known = {element.get("id", ""): element for element in root.findall("Tags/OtherTag/XmlData/line")}
-    blocks = [_block(block, tags, known) for block in page.iter("TextBlock")]
+    holders = (part for part in page.iter() if part.tag == "TextBlock" or part.find("TextLine") is not None)
+    blocks = [_block(block, tags, known) for block in holders]
     order = [name for reference in _references(root) for name in reference.get("REF", "").split()]
     lines, regions, marks = in_order(blocks, order)
     width, height = (int(to_number(page.get(key), key, 0.0)) for key in ("WIDTH", "HEIGHT"))
@@ -47,20 +49,30 @@ def line_text(line: Element) -> str:
 
 
 def _strings(line: Element) -> Iterator[tuple[str, Element | None]]:
-    """The text of each String with the element, the spaces and the hyphen between and after them with None."""
+    """The text of each String with the element, the spaces and the hyphen between and after them with None.
+
+    A hyphen that the last String shows already is no second one.
+    """
     parts = [child for child in line if child.tag in ("String", "SP", "HYP")]
     while parts and parts[-1].tag == "SP":
         parts.pop()
     spaced = any(part.tag == "SP" for part in parts)
-    begun = False
+    last: str | None = None  # the last String
     for part in parts:
         if part.tag == "String":
-            if begun and not spaced:
+            if last is not None and not spaced:
                 yield " ", None
-            yield part.get("CONTENT", ""), part
-            begun = True
-        elif begun:
-            yield (" " if part.tag == "SP" else part.get("CONTENT", "")), None
+            last = part.get("CONTENT", "")
+            yield last, part
+        elif last is not None:
+            yield (" " if part.tag == "SP" else _hyphen(part.get("CONTENT", ""), last)), None
+
+
+def _hyphen(content: str, before: str) -> str:
+    """The hyphen at the end of a line as a hand writes it, whichever of the signs for it a file has."""
+    if content not in _HYPHENS:
+        return content
+    return "" if before[-1:] in _HYPHENS else "-"
 
 
 def _block(block: Element, tags: _Tags, known: dict[str, Element]) -> Block:

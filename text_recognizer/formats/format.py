@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from text_recognizer.page import Page
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+#: The group of entry points with which other packages name modules that register formats.
+ENTRY_POINTS = "text_recognizer.formats"
+
+_log = logging.getLogger(__name__)
 
 
 class FormatError(ValueError):
@@ -65,3 +72,41 @@ class Format(ABC):
         needed where a file counts in other units, or the image was reduced since. Raises FormatError.
         """
         raise FormatError(f"pages are not read back from {self.name}: write json, alto or page where that is wanted")
+
+
+_Format = TypeVar("_Format", bound=type[Format])
+
+
+class Formats(dict[str, Format]):
+    """Formats by name. To ask for one that is not there imports what other packages offer, so that a start without them
+    does not search for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._searched = False
+
+    def register(self, kind: _Format) -> _Format:
+        """Class decorator: makes a format known by its name. Raises ValueError where the name is taken."""
+        if self.get(kind.name) is not None:
+            raise ValueError(f"two formats are registered as {kind.name!r}")
+        self[kind.name] = kind()
+        return kind
+
+    def import_others(self) -> None:
+        """Import the formats of other packages; one that cannot be imported is warned of."""
+        if self._searched:
+            return
+        self._searched = True
+        from importlib.metadata import entry_points  # here, for it takes long to import and most never ask
+
+        for entry in entry_points(group=ENTRY_POINTS):
+            try:
+                entry.load()
+            except Exception as error:  # whatever another package does wrong, the other formats are there
+                _log.warning("the formats of %s cannot be loaded: %r", entry.value, error)
+
+    def __missing__(self, name: str) -> Format:
+        self.import_others()
+        if (found := self.get(name)) is None:
+            raise KeyError(name)
+        return found

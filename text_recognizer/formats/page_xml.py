@@ -18,6 +18,7 @@ from text_recognizer.formats.xml import (
     Block,
     LineMark,
     box,
+    by_index,
     in_order,
     kind_of,
     line_order,
@@ -154,9 +155,10 @@ def read_page(root: Element) -> tuple[Page, tuple[LineMark, ...]]:
     page = root.find("Page")
     if page is None:
         raise FormatError("this PAGE XML has a <PcGts> without a <Page>")
-    holders = (part for part in page.iter() if part.tag == "TextRegion" or part.find("TextLine") is not None)
-    blocks = [_block(region) for region in holders]
+    holders = [part for part in page.iter() if part.tag == "TextRegion" or part.find("TextLine") is not None]
     order = list(_references(page.find("ReadingOrder")))
+    # Transkribus says the order of regions twice; the ReadingOrder counts.
+    blocks = [_block(region) for region in (holders if order else by_index(holders, _index))]
     lines, regions, marks = in_order(blocks, order + _users(page).get("lineOrder", "").split())
     width, height = (int(to_number(page.get(key), key, 0.0)) for key in ("imageWidth", "imageHeight"))
     items = [item for item in root.findall("Metadata/MetadataItem") if item.get("type") == "processingStep"]
@@ -172,8 +174,18 @@ def _block(region: Element) -> Block:
         kind_of(kind) if kind else None,
         _points(region.find("Coords")),
         int(column) if column.isdecimal() else None,
-        tuple((_mark(line), _read_line(line)) for line in region.findall("TextLine")),
+        tuple((_mark(line), _read_line(line)) for line in by_index(region.findall("TextLine"), _index)),
     )
+
+
+def _index(element: Element) -> float | None:
+    """The place of a region, line or word among its neighbours.
+
+    PAGE of 2019 has an attribute `index`; Transkribus, Loghi and LAREX write `custom="readingOrder {index:3;}"`.
+    """
+    found = re.search(r"readingOrder\s*\{[^}]*\bindex\s*:\s*(\d+)", element.get("custom", ""))
+    given = found[1] if found else element.get("index")
+    return None if given is None else to_number(given, "an index")
 
 
 def _custom_kind(region: Element) -> str | None:
@@ -189,7 +201,7 @@ def _mark(line: Element) -> LineMark:
 
 
 def _read_line(line: Element) -> Line:
-    words = tuple(_read_word(word) for word in line.findall("Word"))
+    words = tuple(_read_word(word) for word in by_index(line.findall("Word"), _index))
     text, confidence = _read_text(line)
     if text is None:
         text = " ".join(word.text for word in words)

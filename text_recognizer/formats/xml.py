@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder, indent, tostring
 from xml.parsers import expat
@@ -75,6 +76,16 @@ def parse_xml(data: bytes, doctype: bool = False) -> Element:
     return root
 
 
+def parse_file(path: Path, doctype: bool = False) -> Element:
+    """The root of an XML file on disk, see `parse_xml`. Raises FormatError, with the path, and OSError."""
+    if path.stat().st_size > LARGEST:
+        raise FormatError(f"{path} has more than {LARGEST // 2**20} MiB")
+    try:
+        return parse_xml(path.read_bytes(), doctype)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+
+
 def number(value: float) -> str:
     """A number as both schemas take it: whole ones without a point, others with all their digits."""
     return str(int(value)) if value == int(value) else repr(value)
@@ -137,14 +148,16 @@ def _local(name: str) -> str:
 
 @dataclass(frozen=True)
 class LineMark:
-    """What a file says of a line beside what it holds: its identifier there, and what is known of its text.
+    """What a file says of a line beside what it holds: its identifier there, what is known of its text, its block.
 
     status: "model" where nobody has looked at what the model read, "illegible" where somebody has and could not read
-    it; "" where nothing is said. Only files that we have written say it.
+    it; "" where nothing is said. Only files that we have written say it. block: the identifier of the block that the
+    line stands in, or its number.
     """
 
     identifier: str
     status: str = ""
+    block: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +199,8 @@ def in_order(
     lines = [(mark, line, number) for number, block in enumerate(blocks) for mark, line in block.lines]
     places = sorted(range(len(lines)), key=lambda place: rank.get(lines[place][0].identifier, last))
     found = tuple(lines[place][1] for place in places)
-    marks = tuple(lines[place][0] for place in places)
+    names = [block.identifier or f"block {number}" for number, block in enumerate(blocks)]
+    marks = tuple(replace(lines[place][0], block=names[lines[place][2]]) for place in places)
     if all(block.kind is None for block in blocks) and len(blocks) <= 1:
         return found, (), marks
     numbers = {place: number for number, place in enumerate(places)}
@@ -198,6 +212,16 @@ def in_order(
         for block, members in zip(blocks, held, strict=True)
     )
     return found, regions, marks
+
+
+def by_index(elements: Iterable[Element], index: Callable[[Element], float | None]) -> list[Element]:
+    """Elements in the order of their indices; one without an index stays behind the one before it."""
+    last, keyed = float("-inf"), []
+    for element in elements:
+        own = index(element)
+        last = last if own is None else own
+        keyed.append((last, element))
+    return [element for _, element in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def marks_or_numbers(page: Page, marks: Sequence[LineMark]) -> Sequence[LineMark]:

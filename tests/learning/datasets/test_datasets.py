@@ -16,7 +16,7 @@ from text_recognizer.learning.datasets.iam import iam_lines
 from text_recognizer.learning.datasets.lines import LineLabel
 from text_recognizer.learning.datasets.pages import TracedPage
 from text_recognizer.learning.datasets.paragraphs import PAGE_WIDTH
-from text_recognizer.learning.datasets.registry import DATASETS, find, load
+from text_recognizer.learning.datasets.registry import descriptions, find, load
 from text_recognizer.learning.datasets.sources import (
     LineSource,
     ParagraphSource,
@@ -31,7 +31,7 @@ from text_recognizer.learning.synthesis.stacked_paragraphs import stack
 
 OPTIONS = {"seed": 3, "count": 4}
 #: Those that the small data can hold; copiste-characters keeps the promise of iam-characters, but takes long.
-NAMES = [n for n, known in DATASETS.items() if not (known.by_path or known.fetched or n == "copiste-characters")]
+NAMES = [n for n, known in descriptions().items() if not (known.by_path or known.fetched or n == "copiste-characters")]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def data(tmp_path_factory):
 
 def parts(name):
     """The splits of a dataset that the small data have."""
-    known = DATASETS[name]
+    known = descriptions()[name]
     if known.missing():
         pytest.skip(f"the small data lack {name}")
     found = {}
@@ -87,7 +87,7 @@ def check_item(kind, item):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_dataset_keeps_its_promises(data, name, monkeypatch, tmp_path):
-    known = DATASETS[name]
+    known = descriptions()[name]
     found = parts(name)
     writers = []
     for items in found.values():
@@ -124,7 +124,7 @@ def test_data_are_known_again_by_their_content(tmp_path):
 def test_names_find_their_datasets():
     assert find("copiste-val")[0].name == "copiste"
     assert find("synthetic-pages")[0].kind == "pages"
-    assert find("stacked-iam-train") == (DATASETS["stacked-iam"], "train")
+    assert find("stacked-iam-train") == (descriptions()["stacked-iam"], "train")
     for name in ("nothing", "copiste-test", "synthetic-train"):
         with pytest.raises(ValueError, match=rf"unknown dataset '{name}'; there are: iam-train"):
             find(name)

@@ -8,7 +8,7 @@ import pytest
 
 from text_recognizer.learning.datasets.page_sets import PAGE_SETS, VERBATIM, Transcription
 from text_recognizer.learning.datasets.pages import baseline_in, page_lines, pages, traced_pages
-from text_recognizer.learning.datasets.registry import DATASETS
+from text_recognizer.learning.datasets.registry import descriptions
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_splits_that_a_table_names_are_kept(data):
     # A set without val pages gives none: its dataset has that one split.
     write_set(data / "cremma20", [(f"p{number}", "train") for number in range(20)])
     assert names("cremma20", "val") == []
-    assert DATASETS["cremma20"].splits == ("train",)
-    assert DATASETS["doniau"].names() == ["doniau-val"]
+    assert descriptions()["cremma20"].splits == ("train",)
+    assert descriptions()["doniau"].names() == ["doniau-val"]
 
 
 @pytest.mark.parametrize(

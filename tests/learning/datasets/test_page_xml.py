@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageDraw
 
+from text_recognizer.formats.alto_reader import line_text
+from text_recognizer.formats.xml import parse_file
 from text_recognizer.learning.datasets.exclusions import LeftOut
-from text_recognizer.learning.datasets.page_xml import parse_xml, read_page, split_files
-from text_recognizer.learning.datasets.page_xml_elements import line_text
+from text_recognizer.learning.datasets.page_folders import split_files
+from text_recognizer.learning.datasets.page_xml import read_page
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset
 
 PAGE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/{}"
@@ -196,10 +198,10 @@ def test_what_is_odd_is_mended_or_left_out(folder):
     [
         (BOMB, r"p0\.xml: this file declares a document type"),
         ("<PcGts><Page>", r"p0\.xml: this is not well-formed"),
-        ("<html/>", r"p0\.xml is neither PAGE XML nor ALTO"),
-        ("<PcGts/>", r"p0\.xml: a <PcGts> without a <Page>"),
+        ("<html/>", r"p0\.xml: it is neither PAGE XML nor ALTO"),
+        ("<PcGts/>", r"p0\.xml: this PAGE XML has a <PcGts> without a <Page>"),
         (page_xml("p0.png", "2019-07-15", size=(400, 900)), r"p0\.xml is of an image of 400 x 900"),
-        (page_xml("p0.png", "2019-07-15").replace("40,40", "x,y"), r"p0\.xml: could not convert"),
+        (page_xml("p0.png", "2019-07-15").replace("40,40", "x,y"), r"p0\.xml: a coordinate is no number: 'x'"),
     ],
 )
 def test_a_broken_file_is_named(folder, content, message):
@@ -222,11 +224,11 @@ def test_an_external_entity_is_not_read(tmp_path):
     (tmp_path / "a.xml").write_text('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>')
     for doctype in (False, True):
         with pytest.raises(ValueError, match="refused"):
-            parse_xml(tmp_path / "a.xml", doctype)
+            parse_file(tmp_path / "a.xml", doctype)
 
 
 def test_strings_of_alto_without_spaces_between(tmp_path):
     (tmp_path / "a.xml").write_text(
         '<TextLine><String CONTENT="two"/><String CONTENT="words"/><HYP CONTENT="-"/></TextLine>'
     )
-    assert line_text(parse_xml(tmp_path / "a.xml")) == "two words-"
+    assert line_text(parse_file(tmp_path / "a.xml")) == "two words-"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 from text_recognizer.formats import FormatError
-from text_recognizer.formats.alto_reader import read_alto
-from text_recognizer.formats.page_xml import read_page
+from text_recognizer.formats.ground_truth import INDEX_ROOTS, read_ground_truth
 from text_recognizer.formats.xml import LineMark, parse_xml, scaled
 from text_recognizer.images import ImageError
 from text_recognizer.labeling.exchange.annotations import ForeignLine, ForeignPage, ImportReport, clipped, take_over
@@ -21,11 +18,6 @@ from text_recognizer.page import Line, Page, Polygon
 _SAME_SHAPE = 0.02  # between the proportions of the image in the folder and of the one that the file is of
 _ABOVE, _BELOW = 0.03, 0.012  # of the height of the page: how far a line reaches from its baseline if nobody says
 
-_READERS: dict[str, tuple[str, Callable[[Element], tuple[Page, tuple[LineMark, ...]]]]] = {
-    "PcGts": ("page", read_page),
-    "alto": ("alto", read_alto),
-}
-
 
 def import_xml(folder: LabelingFolder, finder: PageFinder, path: Path, annotator: str, report: ImportReport) -> None:
     """Add the lines of a PAGE or ALTO file that have a text to the labels of a folder.
@@ -35,13 +27,12 @@ def import_xml(folder: LabelingFolder, finder: PageFinder, path: Path, annotator
     OSError.
     """
     root = parse_xml(path.read_bytes())
-    if root.tag == "mets":
-        report.notes.append(f"{path.name} is a METS file, which lists others and holds no lines")
+    if root.tag in INDEX_ROOTS:
+        kind = "a METS file, which lists others" if root.tag == "mets" else f"a <{root.tag}> file"
+        report.notes.append(f"{path.name} is {kind} and holds no lines")
         return
-    if root.tag not in _READERS:
-        raise ValueError(f"it is neither PAGE XML nor ALTO: its root is <{root.tag}>")
-    origin, read = _READERS[root.tag]
-    found, marks = read(root)
+    truth = read_ground_truth(root)
+    origin, found, marks = truth.format, truth.page, truth.marks
     name = _page_of(finder, path, found.source or "", report)
     try:
         height, width = folder.pixels(name).shape[:2]

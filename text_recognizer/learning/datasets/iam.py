@@ -30,11 +30,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from text_recognizer.alphabet import Alphabet, normalize_text
+from text_recognizer.formats.xml import parse_file
 from text_recognizer.images import normalize_line
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
-from text_recognizer.learning.datasets.page_xml import parse_xml
+from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.lines_tsv import read_table
 from text_recognizer.paths import cache_dir, data_dir, require
 
@@ -45,6 +46,16 @@ SPLIT_FILES: tuple[dict[str, tuple[str, ...]], ...] = (
 )
 _BEFORE = frozenset([*",.;:!?)]", "...", "n't"])  # no space before these
 _AFTER = frozenset("([£")  # and none after these
+
+IAM = Description(
+    "iam",
+    "lines",
+    "IAM: English, 500 writers",
+    licence="research, non-commercial",
+    source="its owners, after registration (https://fki.tic.heia-fr.ch/databases/iam-handwriting-database), into iam/",
+    splits=("train", "val", "test"),
+    files=(("iam/lines.tsv", "iam/lines.txt", "iam/ascii/lines.txt", "iam/xml"),),
+)
 
 
 def iam_rows(split: str) -> list[dict[str, str]]:
@@ -61,6 +72,7 @@ def iam_rows(split: str) -> list[dict[str, str]]:
     return chosen
 
 
+@register(IAM)
 def iam_lines(split: str) -> LineDataset:
     """The lines of a split, normalised: "train" and "val", and "test" where IAM lies in its owners' layout.
 
@@ -248,7 +260,7 @@ def _writers(path: Path) -> dict[str, str]:
 
 def _xml_lines(path: Path) -> list[IamLine]:
     """The handwritten lines of a form's XML."""
-    root = parse_xml(path, doctype=True)
+    root = parse_file(path, doctype=True)
     form, writer = root.get("id", path.stem), root.get("writer-id")
     if writer is None:
         raise ValueError(f"{path} does not name its writer (writer-id)")

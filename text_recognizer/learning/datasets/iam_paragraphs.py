@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -21,7 +21,7 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.learning.datasets import iam
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
-from text_recognizer.learning.datasets.iam import iam_rows
+from text_recognizer.learning.datasets.iam import IAM, iam_rows
 from text_recognizer.learning.datasets.paragraphs import (
     PAGE_WIDTH,
     ParagraphDataset,
@@ -29,6 +29,7 @@ from text_recognizer.learning.datasets.paragraphs import (
     cached_paragraphs,
     ink_at_scale,
 )
+from text_recognizer.learning.datasets.registry import register
 from text_recognizer.paths import cache_dir, data_dir, require
 
 #: Changes with how paragraphs are cut; prepared ones are made again.
@@ -66,6 +67,15 @@ class Form:
     lines: list[FormLine]
 
 
+@register(
+    replace(
+        IAM,
+        name="iam-paragraphs",
+        kind="paragraphs",
+        about="IAM: the handwriting of forms",
+        files=(("iam/forms.json", "iam/forms", "iam/formsA-D"), *IAM.files),
+    )
+)
 def iam_paragraphs(split: str) -> ParagraphDataset:
     """The paragraphs of a split; splits and writers are those of the lines (`iam_lines`).
 

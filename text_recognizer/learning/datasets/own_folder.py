@@ -33,6 +33,7 @@ from text_recognizer.images import ImageError, normalize_line, open_image
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
+from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.lines_tsv import TABLE, read_table
 from text_recognizer.paths import cache_dir
 
@@ -46,6 +47,17 @@ _SHORT = 8
 _NAMED = 5  # so many of the lines that something is wrong with are named
 
 
+@register(
+    Description(
+        "folder",
+        "lines",
+        "corrected lines, from `feedback export`",
+        licence="your own",
+        source="`path` names it",
+        splits=SPLITS,
+        options=("path",),
+    )
+)
 def folder_lines(path: str, split: str) -> LineDataset:
     """The lines of one split of the folder, normalised; lines with characters outside the alphabet are left out.
 

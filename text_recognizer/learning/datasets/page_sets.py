@@ -1,6 +1,6 @@
 """The datasets of whole pages, as data: what each is, how it writes what is no plain text, which pages are val.
 
-A new set of the layout of `pages.py` is one more entry here.
+A new set of the layout of `pages.py`, which registers them, is one more entry here.
 """
 
 from __future__ import annotations

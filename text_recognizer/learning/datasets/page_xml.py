@@ -1,44 +1,56 @@
 """Folders of ground truth as the field exchanges it: images with PAGE XML or ALTO files.
 
-PAGE content of 2010 to 2019 (Pletschacher and Antonacopoulos, ICPR 2010; Transkribus, eScriptorium, OCR-D write
-it) and ALTO 2 to 4 (Library of Congress). The files lie beside the images or in `page/` or `alto/` below them.
+PAGE content of 2010 to 2024 (Pletschacher and Antonacopoulos, ICPR 2010; Transkribus, eScriptorium, OCR-D write
+it) and ALTO 2 to 4 (Library of Congress), read as `label import` reads them (`formats/ground_truth.py`), their lines in
+reading order. `page_folders.py` finds the files and their images.
 
 Which pages a split has: those in the sub-folders `train/`, `val/`, `test/` where there are such; else those named
 in `train.txt`, `val.txt`, `test.txt` (a name a line, suffixes do not matter); else a tenth of the pages, drawn by
 their names, is `val` and the rest `train`. Nothing in these formats says who wrote a page: keep the writers of
 `train` and `val` apart with sub-folders or lists, or scores will flatter. Marks of crossed-out words are taken as
 text: each project has its own.
-
-XML files of ground truth, parsed as safely as those that are read back (`formats/xml.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from text_recognizer.formats import FormatError, xml
+from text_recognizer.formats import FormatError
+from text_recognizer.formats.ground_truth import read_ground_truth
+from text_recognizer.formats.xml import parse_file
 from text_recognizer.images import CUT_VERSION
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.lines import LineDataset, cached_lines
-from text_recognizer.learning.datasets.page_xml_elements import XmlLine, XmlPage, read_alto, read_page_elements
+from text_recognizer.learning.datasets.page_folders import SPLITS, image_of, split_files
 from text_recognizer.learning.datasets.pages import PageTruth, baseline_in, cut_lines
+from text_recognizer.learning.datasets.registry import Description, register
+from text_recognizer.page import Line, Page
 from text_recognizer.paths import cache_dir
 
-SPLITS = ("train", "val", "test")
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-_XML_FOLDERS = ("page", "alto", "PAGE", "ALTO")
+#: Changes with what is read of a file; prepared lines are made again.
+READING_VERSION = 1
+
 _QUARTER_TURNS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _SHAPE_TOLERANCE = 0.02  # between the proportions of the image on disk and of the one in the XML
 
 
+OWN_PAGES = Description(
+    "pages",
+    "lines",
+    "images with PAGE XML or ALTO files",
+    licence="your own",
+    source="`path` names it",
+    splits=SPLITS,
+    options=("path",),
+)
+
+
+@register(OWN_PAGES)
 def xml_page_lines(path: str, split: str) -> LineDataset:
     """The lines of one split of a folder of PAGE or ALTO files, cut, normalised, cached.
 
@@ -51,57 +63,35 @@ def xml_page_lines(path: str, split: str) -> LineDataset:
     truth = [read_page(file, left_out) for file in files]
     if not any(page.lines for page in truth):
         raise ValueError("; ".join(left_out.lines()) or f"the files of split {split!r} in {folder} have no lines")
-    key = f"xml-{folder.name}-{split}-{fingerprint(CUT_VERSION, *files, *(page.path for page in truth))}"
+    made_of = CUT_VERSION, READING_VERSION, *files, *(page.path for page in truth)
+    key = f"xml-{folder.name}-{split}-{fingerprint(*made_of)}"
     return cached_lines(cache_dir(), key, cut_lines(folder.name, truth, left_out), left_out=left_out)
-
-
-def split_files(path: str, split: str) -> list[Path]:
-    """The XML files of a split, sorted.
-
-    Raises FileNotFoundError where the folder or its files are missing, and ValueError where the split is.
-    """
-    folder = Path(path).expanduser().resolve()
-    if not path or not folder.is_dir():
-        raise FileNotFoundError(f"{path or 'no path'}: `path` names a folder of images with PAGE XML or ALTO files")
-    parts = {name: _xml_files(folder / name) for name in SPLITS if (folder / name).is_dir()}
-    if not parts:
-        files = _xml_files(folder)
-        if not files:
-            raise FileNotFoundError(f"{folder} holds no PAGE XML or ALTO files, neither do page/ and alto/ in it")
-        parts = _listed(folder, files) or _drawn(files)
-    if not parts.get(split):
-        raise ValueError(
-            f"{folder} has no pages of split {split!r}; there are: {', '.join(p for p in parts if parts[p])}"
-        )
-    return parts[split]
 
 
 def read_page(path: Path, left_out: LeftOut) -> PageTruth:
     """One PAGE or ALTO file: its image, its lines in pixels of that, outlines clipped to it.
 
-    Its lines are those of `PageTruth`, and say their region and their number in the file too.
+    Its lines are those of `PageTruth`, in reading order, and say their region and their number on the page too.
 
     Raises ValueError where the file is neither or its image is no image of that shape, and FileNotFoundError
     where the image is missing; lines that cannot be used are added to `left_out`.
     """
-    root = parse_xml(path)
-    read = _READERS.get(root.tag)
-    if read is None:
-        raise ValueError(f"{path} is neither PAGE XML nor ALTO: its root is <{root.tag}>")
+    root = parse_file(path)
     try:
-        page = read(root)
-    except ValueError as error:
+        truth = read_ground_truth(root)
+    except FormatError as error:
         raise ValueError(f"{path}: {error}") from error
-    picture = _picture(path, page.picture)
+    page = truth.page
+    picture = image_of(path.absolute(), page.source or "")
     size, as_stored = _size(picture, page, path)
     scale = _scale(page, size, path)
     lines, silent = [], []
-    for number, line in enumerate(page.lines):
-        where = f"{path}, line {line.identifier}"
+    for number, (line, mark) in enumerate(zip(page.lines, truth.marks, strict=True)):
+        where = f"{path}, line {mark.identifier or number + 1}"
         placed = len(line.polygon) >= 3 or len(line.baseline) >= 2
-        found = _in_pixels(line, scale, size) | {"region": line.region, "number": number} if placed else {}
-        if not line.text.strip():
-            left_out.add("no text", where)
+        found = _in_pixels(line, scale, size) | {"region": mark.block, "number": number} if placed else {}
+        if mark.status == "model" or not line.text.strip():
+            left_out.add("a model's reading that nobody has checked" if line.text.strip() else "no text", where)
             silent += [found] * placed
         elif not placed:
             left_out.add("neither outline nor baseline", where)
@@ -110,49 +100,7 @@ def read_page(path: Path, left_out: LeftOut) -> PageTruth:
     return PageTruth(picture.stem, picture, lines, silent, as_stored)
 
 
-def _xml_files(folder: Path) -> list[Path]:
-    """The ground truth in a folder; METS files, which list others, are none."""
-    places = [folder, *(folder / name for name in _XML_FOLDERS)]
-    files = {p.resolve() for place in places if place.is_dir() for p in place.glob("*.xml")}
-    return sorted(p for p in files if p.stem.lower() not in ("mets", "metadata"))
-
-
-def _listed(folder: Path, files: list[Path]) -> dict[str, list[Path]]:
-    parts = {}
-    known = {file.stem: file for file in files}
-    for name in SPLITS:
-        table = folder / f"{name}.txt"
-        if table.is_file():
-            names = [
-                PurePosixPath(row.strip()).stem for row in table.read_text(encoding="utf-8").splitlines() if row.strip()
-            ]
-            missing = [name for name in names if name not in known]
-            if missing:
-                raise FileNotFoundError(f"{table} names {missing[0]}, of which there is no XML file in {folder}")
-            parts[name] = [known[name] for name in names]
-    return parts
-
-
-def _drawn(files: list[Path]) -> dict[str, list[Path]]:
-    order = sorted(files, key=lambda file: hashlib.sha256(file.stem.encode()).hexdigest())
-    held_out = set(order[: max(1, len(files) // 10)] if len(files) > 1 else [])
-    return {"train": [f for f in files if f not in held_out], "val": [f for f in files if f in held_out]}
-
-
-def _picture(path: Path, name: str) -> Path:
-    """The image of an XML file: the name that it gives, or its own with the suffix of an image."""
-    places = [path.parent, path.parent.parent, path.parent.parent / "images", path.parent / "images"]
-    base = PurePosixPath(name.replace("\\", "/")).name  # never a path of another machine
-    names = [base] * bool(base) + [path.stem + suffix for suffix in (*_SUFFIXES, *map(str.upper, _SUFFIXES))]
-    for candidate in (place / file for file in names for place in places):
-        if candidate.is_file():
-            return candidate
-    raise FileNotFoundError(
-        f"the image {base or path.stem!r} of {path} is missing: it belongs beside it, or one folder up"
-    )
-
-
-def _size(picture: Path, page: XmlPage, path: Path) -> tuple[tuple[int, int], bool]:
+def _size(picture: Path, page: Page, path: Path) -> tuple[tuple[int, int], bool]:
     """Width and height of the picture, and whether the file means it as stored: programs differ in whether they heed
     EXIF, so a quarter turn counts where the file's own proportions are those of the upright picture."""
     try:
@@ -165,14 +113,14 @@ def _size(picture: Path, page: XmlPage, path: Path) -> tuple[tuple[int, int], bo
         raise ValueError(f"{picture}, the image of {path}, is no image") from error
 
 
-def _same_shape(page: XmlPage, size: tuple[int, int]) -> bool:
+def _same_shape(page: Page, size: tuple[int, int]) -> bool:
     """Whether a file is of pictures of these proportions; where it does not say, it may be."""
     if page.width <= 0 or page.height <= 0:
         return True
     return abs(size[0] / page.width / (size[1] / page.height) - 1) <= _SHAPE_TOLERANCE
 
 
-def _scale(page: XmlPage, size: tuple[int, int], path: Path) -> float:
+def _scale(page: Page, size: tuple[int, int], path: Path) -> float:
     """Pixels of the image a unit of the file: not 1 for millimetres, or where the image was reduced since."""
     if page.width <= 0 or page.height <= 0:
         return 1.0
@@ -184,7 +132,7 @@ def _scale(page: XmlPage, size: tuple[int, int], path: Path) -> float:
     return size[0] / page.width
 
 
-def _in_pixels(line: XmlLine, scale: float, size: tuple[int, int]) -> dict[str, Any]:
+def _in_pixels(line: Line, scale: float, size: tuple[int, int]) -> dict[str, Any]:
     """The line as `PageTruth` holds it; what the file lacks of outline and baseline is made from the other."""
     limit = np.array(size, float) - 1
     polygon, baseline = (
@@ -197,16 +145,3 @@ def _in_pixels(line: XmlLine, scale: float, size: tuple[int, int]) -> dict[str, 
     if len(baseline) < 2:
         baseline = baseline_in(polygon)
     return {"text": line.text, "polygon": polygon.tolist(), "baseline": baseline.tolist()}
-
-
-_READERS: dict[str, Callable[[Element], XmlPage]] = {"PcGts": read_page_elements, "alto": read_alto}
-
-
-def parse_xml(path: Path, doctype: bool = False) -> Element:
-    """The root of an XML file, see `formats.xml.parse_xml`. Raises ValueError, with the path."""
-    if path.stat().st_size > xml.LARGEST:
-        raise ValueError(f"{path} has more than {xml.LARGEST // 2**20} MiB")
-    try:
-        return xml.parse_xml(path.read_bytes(), doctype)
-    except FormatError as error:
-        raise ValueError(f"{path}: {error}") from error

@@ -9,7 +9,7 @@ lines are as high as those of IAM, measured by the line detector, as reading doe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.iam_paragraphs import consecutive
-from text_recognizer.learning.datasets.page_xml import read_page, split_files
+from text_recognizer.learning.datasets.page_folders import split_files
+from text_recognizer.learning.datasets.page_xml import OWN_PAGES, READING_VERSION, read_page
 from text_recognizer.learning.datasets.pages import PageTruth
 from text_recognizer.learning.datasets.paragraphs import (
     LINE_HEIGHT,
@@ -33,6 +34,7 @@ from text_recognizer.learning.datasets.paragraphs import (
     cached_paragraphs,
     ink_at_scale,
 )
+from text_recognizer.learning.datasets.registry import register
 from text_recognizer.paths import cache_dir
 from text_recognizer.recognition.layout.detector import LineDetector
 
@@ -82,6 +84,7 @@ class Region:
         ]
 
 
+@register(replace(OWN_PAGES, name="pages-paragraphs", kind="paragraphs", about="text regions of PAGE XML or ALTO"))
 def xml_page_paragraphs(path: str, split: str) -> ParagraphDataset:
     """The paragraphs of one split of a folder of PAGE or ALTO files, cut, scaled, cached; each page counts as a writer.
 
@@ -94,7 +97,7 @@ def xml_page_paragraphs(path: str, split: str) -> ParagraphDataset:
         raise ValueError("; ".join(left_out.lines()) or f"the files of split {split!r} in {folder} have no lines")
     detector = LineDetector()
     files = [*split_files(path, split), *dict.fromkeys(region.page.path for region in regions)]
-    made_of = fingerprint(REGION_VERSION, detector.bundle.sha256, *files)
+    made_of = fingerprint(REGION_VERSION, READING_VERSION, detector.bundle.sha256, *files)
     key = f"pages-paragraphs-{folder.name}-{split}-{made_of}"
     return cached_paragraphs(cache_dir(), key, _samples(regions, folder.name, detector), len(regions), left_out)
 

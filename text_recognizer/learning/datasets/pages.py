@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,10 @@ from text_recognizer.images.normalize import ink_density, remove_rules
 from text_recognizer.images.open import image_header, read_file
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.iam import IAM
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
-from text_recognizer.learning.datasets.page_sets import VERBATIM, Rule, Transcription, page_set
+from text_recognizer.learning.datasets.page_sets import PAGE_SETS, VERBATIM, PageSet, Rule, Transcription, page_set
+from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.paths import cache_dir, data_dir, require
 
 #: Changes with the rules by which pages are set apart, and with what of a page counts as a line of handwriting.
@@ -215,6 +217,16 @@ def traced_pages(name: str, split: str) -> Iterator[TracedPage]:
         yield TracedPage(page.identifier, page.image(), lines)
 
 
+@register(
+    replace(
+        IAM,
+        name="iam-forms",
+        kind="pages",
+        about="IAM: whole forms",
+        splits=("train", "val"),
+        files=(("iam/forms.json",),),
+    )
+)
 def iam_forms(split: str) -> Iterator[TracedPage]:
     """IAM forms: handwritten lines from the database's boxes, the printed lines above them traced here."""
     folder = data_dir() / "iam"
@@ -278,3 +290,36 @@ def printed_boxes(density: NDArray[np.float32]) -> list[list[float]]:
         else:
             lines.append([x, y, w, h])
     return [line for line in lines if line[2] > 40]
+
+
+def of_page_set(name: str) -> Description:
+    """What is known of the lines of a page set."""
+    known = PAGE_SETS[name]
+    return Description(
+        name,
+        "lines",
+        known.about,
+        known.licence,
+        source=f"{known.source}, into {name}/",
+        splits=known.splits,
+        files=((f"{name}/pages.json",),),
+    )
+
+
+def register_page_set(name: str, known: PageSet) -> None:
+    """Make a page set known: its lines as dataset `name`, its pages as `name-pages`. Raises ValueError for a name that
+    is taken."""
+    PAGE_SETS[name] = known
+    lines = of_page_set(name)
+
+    @register(lines)
+    def load_lines(split: str) -> LineDataset:
+        return page_lines(name, split)
+
+    @register(replace(lines, name=f"{name}-pages", kind="pages"))
+    def load_pages(split: str) -> Iterator[TracedPage]:
+        return traced_pages(name, split)
+
+
+for _name, _known in tuple(PAGE_SETS.items()):
+    register_page_set(_name, _known)

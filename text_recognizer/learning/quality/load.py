@@ -13,7 +13,8 @@ import numpy as np
 
 from text_recognizer.images import cut_line
 from text_recognizer.learning.datasets.exclusions import LeftOut, any_alphabet
-from text_recognizer.learning.datasets.page_xml import SPLITS, read_page, split_files
+from text_recognizer.learning.datasets.page_folders import SPLITS, split_files
+from text_recognizer.learning.datasets.page_xml import read_page
 from text_recognizer.learning.datasets.pages import PageTruth
 from text_recognizer.learning.datasets.registry import find, load
 from text_recognizer.learning.quality.findings import Concern, Finding, count, error, warning

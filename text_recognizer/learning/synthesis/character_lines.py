@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -22,8 +23,9 @@ from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet, normalize_tex
 from text_recognizer.images import LINE_HEIGHT, normalize_line
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
+from text_recognizer.learning.datasets.registry import register
 from text_recognizer.learning.synthesis.characters import CharacterDataset, CharacterSource, character_dataset
-from text_recognizer.learning.synthesis.lines import distort, on_paper
+from text_recognizer.learning.synthesis.lines import SYNTHETIC, distort, on_paper
 from text_recognizer.learning.synthesis.text import TextSampler
 from text_recognizer.paths import cache_dir, data_dir
 
@@ -162,3 +164,15 @@ def font_hands(dataset: CharacterDataset, split: str) -> list[str]:
     """The fonts of a split where fonts are all there is: every fifth is for "val"."""
     fonts = sorted(set(dataset.writers))
     return fonts[::5] if split == "val" else [font for number, font in enumerate(fonts) if number % 5]
+
+
+def _register(name: str, version: int, about: str) -> None:
+    """Make known the lines of a version."""
+
+    @register(replace(SYNTHETIC, name=name, about=about, splits=("train", "val"), options=("seed", "count")))
+    def load_lines(split: str, seed: int = 1, count: int = 10000) -> LineDataset:
+        return emnist_lines(split, version, seed, count)
+
+
+_register("emnist-lines", 1, "sentences of EMNIST's characters, or of IAM's and fonts'")
+_register("emnist-lines-2", 2, "the same, more like writing")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,12 @@ from text_recognizer.learning.alignment.character_extents import shipped_reaches
 from text_recognizer.learning.alignment.forced_alignment import ALIGNMENT_VERSION, clear, cut_normalized
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.emnist import EmnistPart, emnist, emnist_digits, emnist_file
+from text_recognizer.learning.datasets.iam import IAM
 from text_recognizer.learning.datasets.lines import LineDataset
+from text_recognizer.learning.datasets.pages import of_page_set
+from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset
-from text_recognizer.learning.synthesis.lines import Typeface, distort, handwriting_faces, render_words
+from text_recognizer.learning.synthesis.lines import SYNTHETIC, Typeface, distort, handwriting_faces, render_words
 from text_recognizer.paths import cache_dir, data_dir
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
 
@@ -174,3 +177,64 @@ def _same(face: Typeface, one: str, other: str) -> bool:
 
 def _draw(face: Typeface, character: str, rng: random.Random) -> NDArray[np.uint8]:
     return render_words(character, face.path, _SIZE, rng, steady=True)
+
+
+def _register_cut(lines: Description, of: str) -> None:
+    """Make known the characters that are cut out of a line dataset."""
+    about = f"characters cut out of lines: {of}"
+
+    @register(replace(lines, name=f"{lines.name}-characters", kind="characters", about=about))
+    def load_characters(split: str) -> CharacterDataset:
+        return character_dataset(CharacterSource(f"{lines.name}-{split}"))
+
+
+_register_cut(IAM, "IAM")
+_register_cut(of_page_set("copiste"), "Copiste")
+
+
+@register(
+    replace(
+        SYNTHETIC,
+        name="font-characters",
+        kind="characters",
+        about="characters set in fonts",
+        options=("seed",),
+        files=(("fonts",),),
+    )
+)
+def _of_fonts(seed: int = 1) -> CharacterDataset:
+    return character_dataset(CharacterSource("fonts", seed=seed))
+
+
+_EMNIST = "https://www.nist.gov/itl/products-and-services/emnist-dataset"
+
+
+@register(
+    Description(
+        "emnist-digits",
+        "characters",
+        "EMNIST: digits of its test split",
+        licence="public domain",
+        source=_EMNIST,
+        files=(("emnist/emnist_digits_test.parquet",),),
+    )
+)
+def _of_digits() -> CharacterDataset:
+    return character_dataset(CharacterSource("emnist-digits"))
+
+
+@register(
+    Description(
+        "emnist",
+        "characters",
+        "EMNIST: 62 classes, balanced",
+        licence="public domain",
+        source=f"{_EMNIST}: `data prepare emnist` does it",
+        splits=("train", "test"),
+        options=("seed",),
+        files=(("emnist/emnist-byclass.mat",),),
+        fetched=True,
+    )
+)
+def _of_emnist(split: str, seed: int = 1) -> CharacterDataset:
+    return character_dataset(CharacterSource(f"emnist-{split}", seed=seed))

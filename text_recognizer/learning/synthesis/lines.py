@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,16 +17,30 @@ from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet
+from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet, normalize_text
 from text_recognizer.images import normalize_line
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
+from text_recognizer.learning.datasets.pages import is_legible, of_page_set, pages
+from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.learning.synthesis.text import TextSampler
 from text_recognizer.paths import cache_dir, data_dir, require
 
 _PRINT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "C:/Windows/Fonts")
 SYNTHETIC_VERSION = 2  # changes with the pictures; cached ones are made again
 Paper = NDArray[np.float32]
+
+SYNTHETIC = Description(
+    "synthetic",
+    "lines",
+    "lines set in fonts",
+    licence="by font and text",
+    source="wherever you like: handwriting fonts (*.ttf) into fonts/, texts (*.txt) into text/",
+    options=("seed", "count", "printed_share"),
+    files=(("fonts",), ("text",)),
+)
+
+_NON_COMMERCIAL = ("brown.txt",)  # of the texts
 _NOT_TEXT = ("symbol", "dingbat", "emoji", "math", "icon", "d050000l", "cursor", "standardsymbols")
 
 
@@ -240,3 +254,22 @@ def synthetic_lines(
     made_of = SYNTHETIC_VERSION, printed_share, extra, fonts, *drawn_from(), *without
     key = f"synthetic-{seed}-{count}-{fingerprint(*made_of)}"
     return cached_lines(cache_dir(), key, generator.normalized(count), count)
+
+
+def accented_texts() -> tuple[str, ...]:
+    """French of volunteers, for its accents: the legible lines of Copiste, sorted; none where it is not there."""
+    if of_page_set("copiste").missing():
+        return ()
+    western = Alphabet(WESTERN_CHARACTERS)  # as in all the text of these lines: a seed stays the same pictures
+    texts = {normalize_text(line["text"]) for page in pages("copiste", "train") for line in page.lines}
+    return tuple(sorted(text for text in texts if is_legible(text) and not western.missing(text)))
+
+
+@register(SYNTHETIC)
+def _with_all_texts(seed: int = 1, count: int = 12000, printed_share: float = 0.25) -> LineDataset:
+    return synthetic_lines(seed, count, printed_share, accented_texts())
+
+
+@register(replace(SYNTHETIC, name="synthetic-open", about=f"the same without {', '.join(_NON_COMMERCIAL)}"))
+def _with_open_texts(seed: int = 1, count: int = 12000, printed_share: float = 0.25) -> LineDataset:
+    return synthetic_lines(seed, count, printed_share, accented_texts(), _NON_COMMERCIAL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet
 from text_recognizer.learning.datasets.pages import TracedLine, TracedPage, trace_box
+from text_recognizer.learning.datasets.registry import register
 from text_recognizer.learning.synthesis.lines import (
+    SYNTHETIC,
     Paper,
     Typeface,
     distort,
@@ -158,3 +161,11 @@ def _doodle(page: Paper, rng: random.Random) -> None:
     cv2.polylines(
         page, [np.array(points, np.int32)], False, float(rng.randint(20, 120)), rng.choice([1, 2, 3]), cv2.LINE_AA
     )
+
+
+@register(
+    replace(SYNTHETIC, name="synthetic-pages", kind="pages", about="pages set in fonts", options=("seed", "count"))
+)
+def synthetic_pages(seed: int = 1, count: int = 100) -> Iterator[TracedPage]:
+    """`count` pages set in fonts, made anew each time."""
+    return SyntheticPages(seed).pages(count)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import cv2
@@ -21,9 +21,12 @@ from numpy.typing import NDArray
 from text_recognizer.images.normalize import LINE_HEIGHT, fit_height
 from text_recognizer.learning.alignment.character_positions import Columns, line_places
 from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.iam import IAM
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
+from text_recognizer.learning.datasets.pages import of_page_set
+from text_recognizer.learning.datasets.registry import Description, load, register
 from text_recognizer.learning.synthesis.stacked_paragraphs import measured_line
-from text_recognizer.paths import cache_dir
+from text_recognizer.paths import cache_dir, data_dir
 
 #: Changes with the pictures; prepared ones are made again.
 RECOMBINED_VERSION = 1
@@ -186,3 +189,17 @@ def recombined_lines(
     generator = RecombinedLines(lines, columns, seed, texts)
     key = f"recombined-{name}-{seed}-{count}-{made_of}"
     return cached_lines(cache_dir(), key, generator.samples(count), count)
+
+
+def _register(source: Description, about: str) -> None:
+    """Make known the recombined lines of a line dataset."""
+
+    @register(replace(source, name=f"recombined-{source.name}", about=about, options=("seed", "count")))
+    def load_lines(split: str, seed: int = 1, count: int = 10000) -> LineDataset:
+        texts = [path.read_text(encoding="utf-8") for path in sorted((data_dir() / "text").glob("*.txt"))]
+        name = f"{source.name}-{split}"
+        return recombined_lines(load(name, "lines"), name, seed, count, texts)
+
+
+_register(IAM, "words of IAM, writer by writer, in another order")
+_register(of_page_set("copiste"), "the same with words of Copiste")

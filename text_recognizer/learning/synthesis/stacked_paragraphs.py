@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,9 +17,12 @@ from numpy.typing import NDArray
 
 from text_recognizer.images import normalize_line
 from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.iam import IAM
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel
+from text_recognizer.learning.datasets.pages import of_page_set
 from text_recognizer.learning.datasets.paragraphs import PAGE_WIDTH, ParagraphDataset, ParagraphLabel, cached_paragraphs
-from text_recognizer.learning.synthesis.lines import SYNTHETIC_VERSION, SyntheticLines, drawn_from
+from text_recognizer.learning.datasets.registry import Description, load, register
+from text_recognizer.learning.synthesis.lines import SYNTHETIC, SYNTHETIC_VERSION, SyntheticLines, drawn_from
 from text_recognizer.paths import cache_dir
 
 #: Changes with the pictures; prepared ones are made again.
@@ -150,6 +154,26 @@ def stacked_paragraphs(lines: LineDataset, name: str, seed: int = 1, count: int 
     return cached_paragraphs(cache_dir(), key, generator.paragraphs(count), count)
 
 
+def _described(source: Description, of: str) -> Description:
+    """The paragraphs that are stacked from lines of a source."""
+    name, about = f"stacked-{source.name}", f"lines of one hand set below each other: {of}"
+    return replace(source, name=name, kind="paragraphs", about=about, options=("seed", "count"))
+
+
+def _register(source: Description, of: str) -> None:
+    """Make known the paragraphs that are stacked from a line dataset, split by split."""
+
+    @register(_described(source, of))
+    def load_paragraphs(split: str, seed: int = 1, count: int = 1000) -> ParagraphDataset:
+        name = f"{source.name}-{split}"
+        return stacked_paragraphs(load(name, "lines"), name, seed, count)
+
+
+_register(IAM, "IAM")
+_register(of_page_set("copiste"), "Copiste")
+
+
+@register(_described(SYNTHETIC, "fonts"))
 def synthetic_paragraphs(seed: int = 1, count: int = 1000) -> ParagraphDataset:
     """`count` paragraphs set in fonts, cached."""
     generator = StackedSynthetic(seed)

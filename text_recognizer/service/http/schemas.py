@@ -19,6 +19,8 @@ from text_recognizer.formats import FORMATS
 from text_recognizer.page import Page
 from text_recognizer.service.payloads import PROBLEM_TYPE
 
+FORMATS.import_others()
+
 #: The formats that the API writes: those for which a reading is enough, without its picture.
 WRITTEN_FORMATS = [name for name, format in FORMATS.items() if not format.needs_image]
 

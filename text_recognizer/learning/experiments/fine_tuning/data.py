@@ -13,8 +13,8 @@ import numpy as np
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.learning.datasets.lines import LineDataset
-from text_recognizer.learning.datasets.page_xml import SPLITS, split_files
-from text_recognizer.learning.datasets.registry import DATASETS, find
+from text_recognizer.learning.datasets.page_folders import SPLITS, split_files
+from text_recognizer.learning.datasets.registry import find
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset, lines_within, open_lines
 from text_recognizer.lines_tsv import TABLE, read_table
 from text_recognizer.recognition.bundle import Bundle
@@ -144,7 +144,7 @@ def rehearsal(start: Bundle, lines: int, own: Sequence[LineSource] = ()) -> list
     learned = [_known_source(row) for row in learned_rows(start) if not row.get("path") or row["path"] not in paths]
     there = [source for source in learned if source and _installed(source)]
     real = [source for source in there if not find(source.name)[0].name.startswith(("synthetic", "emnist"))]
-    if not real and not DATASETS[_MADE[0]].missing():
+    if not real and not find(_MADE[0])[0].missing():
         name = next((source.name for source in there if source.name in _MADE), _MADE[0])
         real = [LineSource(name, count=_MADE_LINES)]
     sizes = [source.lines or len(line_dataset(source)) for source in real]
