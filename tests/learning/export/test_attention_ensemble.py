@@ -168,7 +168,7 @@ def test_a_bundle_reads_lines_as_validation_does(tmp_path):
     ("bundles", "message"),
     [
         (["lines", "paragraphs"], r"of one kind; lines is for lines by CTC, paragraphs is for paragraphs by attention"),
-        (["detector", "detector"], r"detector is for detector: an ensemble is made of lines by CTC, lines by"),
+        (["detector", "detector"], r"detector is for detector: an ensemble is made of lines by CTC, paragraphs by"),
     ],
 )
 def test_kinds_do_not_mix(tmp_path, bundles, message):

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from text_recognizer.learning.loading.augmentation import CharacterAugmentation
 from text_recognizer.learning.loading.line_batches import shard
+from text_recognizer.learning.loading.process_generator import ProcessGenerator
 from text_recognizer.learning.synthesis.characters import CLASSES, CharacterDataset
 
 
@@ -20,6 +21,7 @@ class MixedCharacters(Dataset[tuple[NDArray[np.uint8], int]]):
 
     def __init__(self, parts: list[CharacterDataset], augmentation: CharacterAugmentation | None = None) -> None:
         self.parts, self.augmentation = parts, augmentation
+        self.generator = ProcessGenerator()
         self.ends = np.cumsum([len(part) for part in parts])
 
     def __len__(self) -> int:
@@ -28,7 +30,7 @@ class MixedCharacters(Dataset[tuple[NDArray[np.uint8], int]]):
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
         part = int(np.searchsorted(self.ends, index, side="right"))
         image, number = self.parts[part][index - (self.ends[part - 1] if part else 0)]
-        return (self.augmentation(image) if self.augmentation else image), number
+        return (self.augmentation(image, self.generator()) if self.augmentation else image), number
 
 
 class BalancedOrder(Sampler[int]):

@@ -38,14 +38,28 @@ class Order(Protocol):
         ...
 
 
-class DataModule(lightning.LightningDataModule):
-    """The base of data modules: where an epoch begins, and what is switched off to learn a few batches by heart.
+@dataclass(frozen=True)
+class UsedSource:
+    """A source of a run: its name, what its scores call it, its dataset (or datasets), its folder if it has one."""
 
-    order: of the training batches, None where they are drawn at random. train: the training samples.
+    name: str
+    title: str
+    dataset: Any
+    path: str = ""
+
+
+class DataModule(lightning.LightningDataModule):
+    """The base of data modules: where an epoch begins, what is switched off to learn by heart, what is used.
+
+    data: the section of the experiment, with the sources `train` and `val`. order: of the training batches, None where
+    they are drawn at random. train, val: the samples of all training sources, and of each validation source; their
+    `parts` are the datasets of the sources.
     """
 
+    data: Any
     order: Order | None = None
     train: Any = None
+    val: Any = ()
 
     def begin_epoch(self, epoch: int) -> None:
         """Take the order of that epoch, unless it was begun already: a run that goes on may be in the midst of it."""
@@ -61,8 +75,15 @@ class DataModule(lightning.LightningDataModule):
 
     def without_augmentation(self) -> None:
         """Give every sample as it is."""
-        if self.train is not None:
-            self.train.augmentation = None
+        self.train.augmentation = None
+
+    def sources(self) -> list[UsedSource]:
+        """The sources of the run with their datasets, whose versions it records."""
+        parts = [part for samples in (self.train, *self.val) for part in samples.parts]
+        return [
+            UsedSource(source.name, getattr(source, "title", source.name), part, getattr(source, "path", ""))
+            for source, part in zip([*self.data.train, *self.data.val], parts, strict=True)
+        ]
 
 
 class TextModule(lightning.LightningModule):

@@ -29,6 +29,7 @@ from text_recognizer.learning.tasks.base import (
     Optimization,
     Sample,
     Trainer,
+    UsedSource,
     one_thread,
     optimizer_and_schedule,
 )
@@ -93,6 +94,14 @@ class DetectorDataModule(DataModule):
     def val_dataloader(self) -> DataLoader:
         """Views of held-out pages, the same every epoch."""
         return self._loader(self.val)
+
+    def sources(self) -> list[UsedSource]:
+        """The pages of a split, real and synthetic, as one."""
+        parts = {split: {id(part): part for part, *_ in crops.items} for split, crops in self._splits().items()}
+        return [UsedSource("pages", f"pages-{split}", list(pages.values())) for split, pages in parts.items()]
+
+    def _splits(self) -> dict[str, PageCrops]:
+        return {"train": self.train, "val": self.val}
 
     def without_augmentation(self) -> None:
         """Nothing to do: to be learned by heart, its views are `fixed`."""
