@@ -65,11 +65,12 @@ def _document(content: Mapping[str, Any]) -> str:
 
 def experiments() -> str:
     """The fields of each task's YAML file: name, type, default."""
-    from text_recognizer.learning.experiments import config
+    from text_recognizer.learning import tasks
 
     rows = []
-    for task, kind in config._KINDS.items():
-        rows += [f"{task}: {row}" for row in _fields(kind)]
+    for task in map(tasks.find, tasks.names()):
+        if type(task).__module__.startswith("text_recognizer."):
+            rows += [f"{task.name}: {row}" for row in _fields(task.experiment)]
     return "\n".join(rows) + "\n"
 
 

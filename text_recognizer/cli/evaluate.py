@@ -51,36 +51,11 @@ def evaluate(
         run_suites(sources or [model], suite, against, report)
         return
     with explained():
-        from text_recognizer.learning.evaluation.report import LINE_SETS, print_lines, print_pages
+        from text_recognizer.learning import tasks
         from text_recognizer.recognition.bundle import bundle_task
-        from text_recognizer.recognition.recognizer import TextRecognizer
 
-        if bundle_task(model) == "characters":
-            _characters(model, sources, confusion)
-            return
-        if bundle_task(model) == "paragraphs":
-            _paragraphs(model, detector, sources, worst)
-            return
-        recognizer = TextRecognizer(lines=model, detector=detector, language=language, looks=looks)
-        print_lines(recognizer.line_reader, sources or list(LINE_SETS), worst)
-        if pages:
-            print_pages(recognizer)
-
-
-def _paragraphs(model: str, detector: str, sources: list[str] | None, worst: int) -> None:
-    from text_recognizer.learning.evaluation.error_rates import PARAGRAPH_SETS, print_paragraphs
-    from text_recognizer.recognition.layout.detector import OWN_DETECTOR, LineDetector
-    from text_recognizer.recognition.text.paragraph_recognizer import ParagraphTextRecognizer
-
-    recognizer = ParagraphTextRecognizer(model, LineDetector("detector" if detector == OWN_DETECTOR else detector))
-    print_paragraphs(recognizer, sources or list(PARAGRAPH_SETS), worst)
-
-
-def _characters(model: str, sources: list[str] | None, confusion: Path | None) -> None:
-    from text_recognizer.learning.evaluation.report import CHARACTER_SETS, print_characters
-    from text_recognizer.recognition.text.character_recognizer import CharacterRecognizer
-
-    print_characters(CharacterRecognizer(model), sources or list(CHARACTER_SETS), confusion)
+        options = tasks.EvaluationOptions(sources or (), detector, language, looks, pages, worst, confusion)
+        tasks.find(bundle_task(model)).print_scores(model, options)
 
 
 def diagnose(

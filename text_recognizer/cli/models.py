@@ -185,7 +185,7 @@ def import_model(
 ) -> None:
     """Write a pre-trained model as a bundle that a training can start from (start_from). Downloads nothing."""
     with explained():
-        from text_recognizer.learning.tasks.pretrained import import_pretrained
+        from text_recognizer.learning.export.pretrained import import_pretrained
 
         folder = import_pretrained(name, output, more_characters)
     typer.echo(f"wrote {folder}; train from it with: text-recognizer train CONFIG --start_from={folder}")

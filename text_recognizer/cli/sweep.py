@@ -107,7 +107,7 @@ def _print_tables(rows: list[Standing]) -> None:
     for task in dict.fromkeys(row.task for row in rows):
         mine = [row for row in rows if row.task == task]
         scores = sorted({name for row in mine for name in row.scores})
-        table = Table(title=heading(task), title_justify="left", box=None, header_style="bold", pad_edge=False)
+        table = Table(title=heading(mine[0]), title_justify="left", box=None, header_style="bold", pad_edge=False)
         for name in ("run", "network", "data"):
             table.add_column(name, overflow="fold")
         for name in ("parameters", "epochs", "minutes", *scores):

@@ -5,7 +5,7 @@ import pytest
 
 from tests.learning.experiments.test_training import ROOT
 from text_recognizer.learning.experiments.config import load_experiment
-from text_recognizer.learning.experiments.run import begin, build
+from text_recognizer.learning.experiments.run import started
 from text_recognizer.learning.experiments.sanity_checks import find_learning_rate, overfit
 from text_recognizer.learning.loading.feature_cache import StoredPieces, features
 
@@ -53,8 +53,7 @@ def test_features_of_a_frozen_encoder_are_those_of_its_own_weights(line_cache, m
     chosen = experiment("paragraphs", "--name=frozen", "--data.augmentation.probability=0", *PARAGRAPHS)
     rehearse(chosen)
     stored = StoredPieces(next(tmp_path.glob("features-stacked-iam-train-*")))
-    module, data = build(chosen)
-    begin(chosen, module, data)
+    _, module, data = started(chosen)
     piece = data.augmented[0].piece(0, np.random.default_rng([0, 0]))
     found = stored.piece(0, np.random.default_rng(0)).values
     assert np.allclose(found, features(module.network.eval(), piece.values), atol=2e-2)

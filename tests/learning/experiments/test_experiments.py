@@ -17,6 +17,7 @@ from tests.learning.experiments.test_training import EXPERIMENTS
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.cli.main import app
 from text_recognizer.learning.datasets.iam import iam_lines
+from text_recognizer.learning.evaluation.measures import CER
 from text_recognizer.learning.experiments import run
 from text_recognizer.learning.experiments.callbacks import NonFiniteLossError, Patience
 from text_recognizer.learning.experiments.config import load_experiment
@@ -49,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("ctrl_c")
     ],
 )
 def test_a_mistake_is_said_in_a_sentence_with_the_nearest_field(override, named, nearest, monkeypatch):
-    monkeypatch.setattr(run, "build", None)  # nothing may be loaded
+    monkeypatch.setattr(run, "train", None)  # nothing may be loaded
     result = CliRunner().invoke(app, ["train", str(LINES), override])
     assert result.exit_code == 2
     assert named in result.stderr
@@ -104,7 +105,7 @@ def test_patience_ends_a_run(line_cache, capsys):
 
 
 def test_patience_takes_up_where_a_run_stopped():
-    patience = Patience("lines", 3, print)
+    patience = Patience(CER, 3, print)
     patience.load_state_dict({"best": 0.2, "waited": 1})
     assert patience.state_dict() == {"best": 0.2, "waited": 1}
 

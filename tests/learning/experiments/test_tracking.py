@@ -5,6 +5,8 @@ import importlib.util
 import io
 import json
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -13,9 +15,9 @@ from typer.testing import CliRunner
 from tests.helpers.tiny_training import LINES, TINY, tiny
 from tests.learning.experiments.test_experiments import CtrlCInValidation
 from text_recognizer.cli.main import app
+from text_recognizer.learning.evaluation.measures import ACCURACY, CER, PIXEL_F1, measures_of, recorded
 from text_recognizer.learning.experiments.mlflow_store import mlflow_client, store_uri
 from text_recognizer.learning.experiments.run import train
-from text_recognizer.learning.experiments.scores import better, main_score
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +124,26 @@ def test_a_tracker_that_fails_is_said_once_and_stops_nothing(line_cache, monkeyp
     assert (line_cache / "runs" / "alone" / "last.ckpt").exists()
 
 
-def test_scores_know_what_is_better():
-    assert main_score({"iam-val/cer": 0.1, "copiste-val/cer": 0.3, "iam-val/wer": 0.9}, "lines") == pytest.approx(0.2)
-    assert main_score({"train/ctc": 1.0}, "lines") is None
-    assert better(0.1, 0.2, "lines")
-    assert better(0.2, 0.1, "characters")
+def test_measures_know_what_is_better():
+    metrics = {"iam-val/cer": 0.1, "copiste-val/cer": 0.3, "iam-val/wer": 0.9}
+    assert CER.mean(metrics) == pytest.approx(0.2)
+    assert CER.mean({"train/ctc": 1.0}) is None
+    assert CER.improves(0.1, 0.2)
+    assert ACCURACY.improves(0.2, 0.1)
+    assert measures_of(recorded([ACCURACY, CER]), {}) == [ACCURACY, CER]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "main"),
+    [({"iam-val/wer": 1, "iam-val/cer": 1}, CER), ({"val/pixel_f1": 1, "val/core": 1}, PIXEL_F1)],
+)
+def test_a_run_that_recorded_no_measures_is_known_by_what_it_logged(metrics, main):
+    assert measures_of("", metrics)[0] == main
+
+
+def test_the_leaderboard_loads_no_pytorch():
+    code = (
+        "import sys, text_recognizer.learning.experiments.leaderboard;"
+        "assert not {'torch', 'lightning'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

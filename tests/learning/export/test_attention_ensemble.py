@@ -15,11 +15,10 @@ from tests.learning.tasks.test_characters import call
 from text_recognizer import TextRecognizer
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION
-from text_recognizer.learning import networks
+from text_recognizer.learning import networks, tasks
 from text_recognizer.learning.datasets.lines import LineLabel
 from text_recognizer.learning.export.ensemble import write_ensemble
 from text_recognizer.learning.export.export import write_bundle
-from text_recognizer.learning.export.onnx import attention_settings
 from text_recognizer.learning.networks.image_to_sequence import grid
 from text_recognizer.learning.tasks.attention import AttentionModule, Teaching
 from text_recognizer.learning.tasks.attention_lines import CollateForAttention
@@ -51,7 +50,7 @@ def small_bundle(folder, network="resnet-transformer", seed=0, alphabet=ALPHABET
         "normalization": NORMALIZATION_VERSION,
     }
     facts = {"experiment": experiment, "parameters": 1000, "epochs": 1, "steps": 1, "exported": "today"}
-    settings = attention_settings(built, experiment, Alphabet(alphabet)) | {"longest": 16}
+    settings = tasks.find(TASKS[network]).settings(built, experiment, Alphabet(alphabet)) | {"longest": 16}
     folder.mkdir()
     write_bundle(folder, built, identity, settings, facts)
     return folder, built
@@ -169,7 +168,7 @@ def test_a_bundle_reads_lines_as_validation_does(tmp_path):
     ("bundles", "message"),
     [
         (["lines", "paragraphs"], r"of one kind; lines is for lines by CTC, paragraphs is for paragraphs by attention"),
-        (["detector", "detector"], r"detector is for detector: an ensemble is made of lines by CTC, lines by"),
+        (["detector", "detector"], r"detector is for detector: an ensemble is made of lines by CTC, paragraphs by"),
     ],
 )
 def test_kinds_do_not_mix(tmp_path, bundles, message):

@@ -15,7 +15,7 @@ from text_recognizer.learning.synthesis.lines import SyntheticLines
 from text_recognizer.learning.tasks.base import NetworkChoice
 from text_recognizer.learning.tasks.lines import line_alphabet
 from text_recognizer.learning.tasks.warm_start import bundle_alphabet, calibrate, load_bundle_weights
-from text_recognizer.learning.tasks.weights import adopt_shape, grow, with_start
+from text_recognizer.learning.tasks.weights import adopted_shape, grow, with_start
 from text_recognizer.recognition.bundle import Session, find_bundle, load_bundle
 from text_recognizer.recognition.text.ctc import softmax
 
@@ -185,5 +185,6 @@ def test_an_experiment_takes_the_shape_of_the_bundle_where_it_names_no_other():
         (NetworkChoice("resnet-transformer", {"width": 64}), shape | {"width": 64}),
         (NetworkChoice("line-cnn", {}), {}),
     ):
-        adopt_shape(choice, find_bundle("lines"))
-        assert choice.fields == expected
+        before = dict(choice.fields)
+        assert adopted_shape(choice, find_bundle("lines")) == NetworkChoice(choice.name, expected)
+        assert choice.fields == before  # the experiment stays what it was

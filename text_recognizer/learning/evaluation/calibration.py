@@ -18,6 +18,8 @@ from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.recognition.text.confidence import Calibration
 from text_recognizer.recognition.text.line_recognizer import DecodedLine, LineTextRecognizer
 
+RELIABILITY = "reliability.png"  # the diagram in a bundle's folder
+
 _BINS = 15
 _REVIEWED = 0.1  # share of the words that somebody looks at again
 _SIDE, _EDGE = 320, 46  # pixels of a diagram, and around it

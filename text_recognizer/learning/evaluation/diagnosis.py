@@ -12,9 +12,10 @@ Full Stack Deep Learning (J. Tobin, 2019): error on the deployment's data = irre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +25,10 @@ from text_recognizer.alphabet import normalize_text
 from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.sources import LineSource, lines_within
 from text_recognizer.learning.evaluation.error_rates import read_dataset
-from text_recognizer.learning.synthesis.characters import CLASSES, CharacterSource, character_dataset
-from text_recognizer.recognition.bundle import bundle_task
+from text_recognizer.learning.synthesis.characters import CLASSES, CharacterDataset, CharacterSource, character_dataset
+from text_recognizer.recognition.bundle import Bundle, bundle_task
 from text_recognizer.recognition.text.character_recognizer import CharacterRecognizer
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
-
-#: What is assumed to be irreducible, in percent: labels of IAM that a second reader disputes; characters cut wrongly
-#: out of lines (about one in twenty by eye, docs/ladder.md).
-ASSUMED = {"lines": 1.5, "characters": 5.0}
 
 _OTHER_SEED = 1000  # what is made with another seed was not trained on
 _RESAMPLES = 200
@@ -68,6 +65,105 @@ class Term:
     value: float
     deviation: float
     about: str
+
+
+class Diagnosed(ABC):
+    """A bundle whose errors can be counted sample by sample, on the sources that it learned from.
+
+    assumed: the irreducible error where nobody knows better, in percent. drawn: the field of a source that says how
+    many of it an epoch draws.
+    """
+
+    assumed: float
+    drawn: str
+    bundle: Bundle
+
+    @abstractmethod
+    def __init__(self, bundle: str) -> None:
+        """Open a bundle. Raises BundleError."""
+
+    @abstractmethod
+    def dataset(self, source: Source) -> Any:
+        """The samples of a source."""
+
+    @abstractmethod
+    def errors(self, dataset: Any, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Errors and units of the samples of some indices, (N,) each."""
+
+    def has(self, source: Source | None) -> bool:
+        """Whether a source can be loaded here."""
+        try:
+            return source is not None and len(self.dataset(source)) > 0
+        except (ValueError, OSError, ModuleNotFoundError):
+            return False
+
+    def weight(self, source: Source) -> float:
+        """How much of an epoch is drawn from a source, 0 where it is not there."""
+        drawn = source.get(self.drawn, 0)
+        if not drawn and source["name"].startswith("synthetic"):
+            drawn = source.get("count", 0)
+        return float(drawn or (len(self.dataset(source)) if self.has(source) else 0))
+
+
+_DIAGNOSED: dict[str, type[Diagnosed]] = {}
+_Class = TypeVar("_Class", bound=type[Diagnosed])
+
+
+def diagnosed(task: str) -> Callable[[_Class], _Class]:
+    """Class decorator: how bundles of a task are diagnosed."""
+
+    def decorate(kind: _Class) -> _Class:
+        _DIAGNOSED[task] = kind
+        return kind
+
+    return decorate
+
+
+@diagnosed("lines")
+class DiagnosedLines(Diagnosed):
+    """A recogniser of lines by CTC, its wrong characters."""
+
+    assumed = 1.5  # labels of IAM that a second reader disputes
+    drawn = "lines"
+
+    def __init__(self, bundle: str) -> None:
+        self.recognizer = LineTextRecognizer(bundle)
+        self.bundle = self.recognizer.bundle
+
+    def dataset(self, source: Source) -> LineDataset:
+        """Lines within the alphabet."""
+        return lines_within(LineSource(**source), self.recognizer.alphabet)
+
+    def errors(self, dataset: Any, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Edits, and characters."""
+        part = Part(dataset, chosen)
+        texts = read_dataset(self.recognizer, part)  # type: ignore[arg-type]
+        pairs = zip(texts, (normalize_text(label.text) for label in part.labels), strict=True)
+        rows = np.array([(Levenshtein.distance(text, truth), len(truth)) for text, truth in pairs], np.int64)
+        return rows[:, 0], rows[:, 1]
+
+
+@diagnosed("characters")
+class DiagnosedCharacters(Diagnosed):
+    """A recogniser of single characters, its wrong answers."""
+
+    assumed = 5.0  # characters cut wrongly out of lines, about one in twenty by eye (docs/ladder.md)
+    drawn = "characters"
+
+    def __init__(self, bundle: str) -> None:
+        self.recognizer = CharacterRecognizer(bundle)
+        self.bundle = self.recognizer.bundle
+
+    def dataset(self, source: Source) -> CharacterDataset:
+        """Characters."""
+        return character_dataset(CharacterSource(**source))
+
+    def errors(self, dataset: Any, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Wrong answers, of one each."""
+        if self.recognizer.classes != CLASSES:
+            raise ValueError(f"{self.bundle.folder} knows other classes than {CLASSES}")
+        answers = self.recognizer.logits(np.asarray(dataset.pixels[chosen])).argmax(axis=1)
+        return (answers != dataset.labels[chosen]).astype(np.int64), np.ones(len(chosen), np.int64)
 
 
 class Part:
@@ -113,19 +209,16 @@ def diagnose(
     """The parts of the error of a bundle of lines or characters.
 
     target: sources that one cares for, `copiste-val` or `folder:PATH`, by default those that the experiment validates
-    on. samples: lines or characters that each error is measured on. irreducible: share, by default `ASSUMED`. best: a
+    on. samples: lines or characters that each error is measured on. irreducible: share, by default assumed. best: a
     bundle whose error is taken for it. test: measure the test split of the target. Raises ValueError where the bundle
     is for another task or does not say what it learned from, and as the datasets do.
     """
-    task = bundle_task(bundle)
-    if task not in ASSUMED:
-        raise ValueError(f"{bundle} is for {task}: only {' and '.join(ASSUMED)} are diagnosed")
-    reader = _reader(task, bundle)
+    reader = _opened(bundle)
     data = reader.bundle.provenance.get("experiment", {}).get("data")
     if not data:
         raise ValueError(f"{bundle} does not say what it learned from")
-    weighed = [(few(source, samples), _weight(reader, source)) for source in data["train"]]
-    weighed = [(source, weight) for source, weight in weighed if _there(reader, held_out(source))]
+    weighed = [(few(source, samples), reader.weight(source)) for source in data["train"]]
+    weighed = [(source, weight) for source, weight in weighed if reader.has(held_out(source))]
     trained, weights = [source for source, _ in weighed], [weight for _, weight in weighed]
     if not trained:
         raise ValueError("none of its training sources has a split that was not trained on")
@@ -134,7 +227,7 @@ def diagnose(
     known = measured(reader, trained, samples, weights)
     unseen = measured(reader, kind, samples, weights)
     wanted = measured(reader, aim, samples)
-    floor, about = _floor(task, irreducible, best, kind, samples, weights)
+    floor, about = _floor(reader, irreducible, best, kind, samples, weights)
     terms = [
         Term("irreducible", floor, 0.0, about),
         _term("bias", known, None, floor),
@@ -142,48 +235,32 @@ def diagnose(
         _term("shift", wanted, unseen),
     ]
     tests = [source | {"name": source["name"].removesuffix("-val") + "-test"} for source in aim] if test else []
-    tests = [source for source in tests if _there(reader, source)]
+    tests = [source for source in tests if reader.has(source)]
     return [*terms, _term("worn-out val", measured(reader, tests, samples), wanted)] if tests else terms
 
 
-def measured(reader: Any, sources: Sequence[Source], samples: int, weights: Sequence[float] = ()) -> Measured:
+def measured(reader: Diagnosed, sources: Sequence[Source], samples: int, weights: Sequence[float] = ()) -> Measured:
     """The errors on samples of sources, of each as many as its weight says; without weights of all equally many."""
     shares = np.asarray(weights or [1.0] * len(sources))
     rng = np.random.default_rng(0)
     found = []
     for source, share in zip(sources, shares / shares.sum(), strict=True):
-        dataset = _dataset(reader, source)
+        dataset = reader.dataset(source)
         count = min(len(dataset), max(1, round(samples * share)))
         chosen = np.sort(rng.permutation(len(dataset))[:count])
-        found.append(
-            _characters(reader, dataset, chosen) if _task(reader) == "characters" else _lines(reader, dataset, chosen)
-        )
+        found.append(reader.errors(dataset, chosen))
     errors, units = (np.concatenate(column) for column in zip(*found, strict=True))
     return Measured(tuple(source["name"] for source in sources), errors, units)
 
 
-def _lines(reader: Any, dataset: Any, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    part = Part(dataset, chosen)
-    pairs = zip(read_dataset(reader, part), (normalize_text(label.text) for label in part.labels), strict=True)  # type: ignore[arg-type]
-    rows = np.array([(Levenshtein.distance(text, truth), len(truth)) for text, truth in pairs], np.int64)
-    return rows[:, 0], rows[:, 1]
-
-
-def _characters(reader: Any, dataset: Any, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if reader.classes != CLASSES:
-        raise ValueError(f"{reader.bundle.folder} knows other classes than {CLASSES}")
-    answers = reader.logits(np.asarray(dataset.pixels[chosen])).argmax(axis=1)
-    return (answers != dataset.labels[chosen]).astype(np.int64), np.ones(len(chosen), np.int64)
-
-
 def _floor(
-    task: str, irreducible: float | None, best: str, kind: list[Source], samples: int, weights: list[float]
+    reader: Diagnosed, irreducible: float | None, best: str, kind: list[Source], samples: int, weights: list[float]
 ) -> tuple[float, str]:
     if best:
-        return measured(_reader(task, best), kind, samples, weights).rate, f"the error of {best}"
+        return measured(type(reader)(best), kind, samples, weights).rate, f"the error of {best}"
     if irreducible is not None:
         return irreducible, "as you say"
-    return ASSUMED[task] / 100, "an assumption: --irreducible sets another"
+    return reader.assumed / 100, "an assumption: --irreducible sets another"
 
 
 def _term(name: str, more: Measured, less: Measured | None, floor: float = 0.0) -> Term:
@@ -193,34 +270,11 @@ def _term(name: str, more: Measured, less: Measured | None, floor: float = 0.0) 
     return Term(name, more.rate - (less.rate if less else floor), deviation, about)
 
 
-def _task(reader: Any) -> str:
-    return "characters" if isinstance(reader, CharacterRecognizer) else "lines"
-
-
-def _reader(task: str, bundle: str) -> Any:
-    return CharacterRecognizer(bundle) if task == "characters" else LineTextRecognizer(bundle)
-
-
-def _dataset(reader: Any, source: Source) -> Any:
-    if _task(reader) == "characters":
-        return character_dataset(CharacterSource(**source))
-    return lines_within(LineSource(**source), reader.alphabet)
-
-
-def _weight(reader: Any, source: Source) -> float:
-    """How much of an epoch is drawn from a source, 0 where it is not there."""
-    drawn = source.get(_task(reader), 0)
-    if not drawn and source["name"].startswith("synthetic"):
-        drawn = source.get("count", 0)
-    return float(drawn or (len(_dataset(reader, source)) if _there(reader, source) else 0))
-
-
-def _there(reader: Any, source: Source | None) -> bool:
-    """Whether a source can be loaded here."""
-    try:
-        return source is not None and len(_dataset(reader, source)) > 0
-    except (ValueError, OSError, ModuleNotFoundError):
-        return False
+def _opened(bundle: str) -> Diagnosed:
+    task = bundle_task(bundle)
+    if task not in _DIAGNOSED:
+        raise ValueError(f"{bundle} is for {task}: only {' and '.join(_DIAGNOSED)} are diagnosed")
+    return _DIAGNOSED[task](bundle)
 
 
 def _source(name: str) -> Source:

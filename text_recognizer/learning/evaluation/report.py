@@ -38,6 +38,8 @@ from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
 
 #: The line sources that models are measured on.
 LINE_SETS = ("iam-val", "copiste-val")
+#: The pages that detectors are measured on.
+PAGE_SETS = ("iam-forms-val", "copiste-pages-val")
 #: How lines were decoded.
 GREEDY, SEARCHED = "greedy", "with the language model"
 #: The line sources whose characters character models are measured on.

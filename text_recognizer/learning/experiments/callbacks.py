@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 from torch import Tensor
 
-from text_recognizer.learning.experiments.scores import better, main_score
+from text_recognizer.learning.evaluation.measures import Measure
 
 _SOON = 3  # steps after which the bar first says how busy the machine is
 
@@ -111,19 +111,19 @@ class Interruption(Callback):
 
 
 class Patience(Callback):
-    """Ends a run after so many validations in which the score of its task got no better."""
+    """Ends a run after so many validations in which its main measure got no better."""
 
-    def __init__(self, task: str, patience: int, say: Callable[[str], None]) -> None:
-        self.task, self.patience, self.say = task, patience, say
+    def __init__(self, measure: Measure, patience: int, say: Callable[[str], None]) -> None:
+        self.measure, self.patience, self.say = measure, patience, say
         self.best: float | None = None
         self.waited = 0
 
     def on_validation_end(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
         """Compare the score with the best one."""
-        score = main_score(trainer.callback_metrics, self.task)
+        score = self.measure.mean(trainer.callback_metrics)
         if score is None:
             return
-        if self.best is None or better(score, self.best, self.task):
+        if self.best is None or self.measure.improves(score, self.best):
             self.best, self.waited = score, 0
             return
         self.waited += 1

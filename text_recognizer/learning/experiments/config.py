@@ -7,23 +7,12 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from text_recognizer.learning import networks
+from text_recognizer.learning import networks, tasks
 from text_recognizer.learning.experiments.fields import assign, check, fields_of, read_overrides, read_yaml, unknown
-from text_recognizer.learning.tasks.attention_lines import AttentionLineExperiment
+from text_recognizer.learning.tasks import Experiment
 from text_recognizer.learning.tasks.base import NetworkChoice
-from text_recognizer.learning.tasks.characters import CharacterExperiment
-from text_recognizer.learning.tasks.detector import DetectorExperiment
-from text_recognizer.learning.tasks.lines import LineExperiment
-from text_recognizer.learning.tasks.paragraphs import ParagraphExperiment
 
-Experiment = LineExperiment | DetectorExperiment | CharacterExperiment | ParagraphExperiment | AttentionLineExperiment
-_KINDS: dict[str, type[Any]] = {
-    "lines": LineExperiment,
-    "detector": DetectorExperiment,
-    "characters": CharacterExperiment,
-    "paragraphs": ParagraphExperiment,
-    "attention-lines": AttentionLineExperiment,
-}
+__all__ = ["Experiment", "load_experiment", "make_experiment"]
 
 
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
@@ -34,8 +23,8 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     """
     content = read_yaml(path, "experiment")
     task = content.get("task") if isinstance(content, dict) else None
-    if task not in _KINDS:
-        raise ValueError(f"{path}: `task` must be one of {', '.join(_KINDS)}, not {task!r}")
+    if task not in tasks.names():
+        raise ValueError(f"{path}: `task` must be one of {', '.join(tasks.names())}, not {task!r}")
     try:
         return make_experiment(content, overrides)
     except ValueError as error:
@@ -44,7 +33,7 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
 
 def make_experiment(content: dict[str, Any], overrides: list[str] | None = None) -> Experiment:
     """The experiment of nested mappings with overrides; ValueError as of `load_experiment`."""
-    kind = _KINDS[content["task"]]
+    kind = tasks.find(content["task"]).experiment
     check(content, kind)
     for field_path, value in read_overrides(overrides or [], kind):
         assign(content, field_path, value)
@@ -52,7 +41,7 @@ def make_experiment(content: dict[str, Any], overrides: list[str] | None = None)
     return _made(content, kind)
 
 
-def _made(content: dict[str, Any], kind: type[Any]) -> Experiment:
+def _made(content: dict[str, Any], kind: type[Experiment]) -> Experiment:
     """The experiment of a mapping that was checked."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(kind, as_group=False)

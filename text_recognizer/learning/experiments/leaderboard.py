@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import datetime
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from text_recognizer.learning.evaluation.measures import CER, Measure, measures_of
 from text_recognizer.learning.experiments.mlflow_store import mlflow_client, store_uri
-from text_recognizer.learning.experiments.scores import higher_is_better, main_metric, main_score
 
 _PAGE = 1000  # runs that are asked for at a time
-#: What validations measure; a metric of another name (losses, the machine) is no score.
-_SCORES = re.compile(r".*/(cer|wer|accuracy|class_mean|ignoring_case|pixel_f1)$")
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A tracked run. score: the mean of the task's main metric over the validation sets, None where none was logged.
-    scores: every one by its name, as last logged. parameters, epochs and minutes: 0 where they are not known."""
+    """A tracked run. score: the mean of the task's main measure over the validation sets, None where none was logged.
+    measure: which that is. scores: every one by its name, as last logged. parameters, epochs and minutes: 0 where they
+    are not known."""
 
     name: str
     task: str
@@ -32,6 +30,7 @@ class Standing:
     date: str
     status: str
     folder: str
+    measure: str
     scores: dict[str, float] = field(default_factory=dict)
 
 
@@ -46,9 +45,19 @@ def standings(task: str = "") -> list[Standing]:
         raise ValueError(f"no run of task {task!r} was tracked; there are: {', '.join(sorted(experiments)) or 'none'}")
     found = []
     for name in [task] if task else sorted(experiments):
-        rows = [_standing(run, name) for run in _runs(client, experiments[name])]
-        found += sorted(rows, key=lambda row: _rank(row, name))
+        runs = _runs(client, experiments[name])
+        measures = _measures(runs)
+        rows = [_standing(run, name, measures) for run in runs]
+        found += sorted(rows, key=lambda row: _rank(row, measures[0]))
     return found
+
+
+def _measures(runs: list[Any]) -> list[Measure]:
+    """The measures of the runs of a task, the main one first: what they recorded, or what they logged before they did.
+    A metric of another name (losses, the machine) is no score."""
+    record = next((run.data.tags["measures"] for run in runs if "measures" in run.data.tags), "")
+    logged = {name: value for run in runs for name, value in run.data.metrics.items()}
+    return measures_of(record, logged) or [CER]
 
 
 def _runs(client: Any, experiment_id: str) -> list[Any]:
@@ -61,9 +70,10 @@ def _runs(client: Any, experiment_id: str) -> list[Any]:
             return runs
 
 
-def _standing(run: Any, task: str) -> Standing:
+def _standing(run: Any, task: str, measures: list[Measure]) -> Standing:
     tags, metrics = run.data.tags, run.data.metrics
-    scores = {name: value for name, value in sorted(metrics.items()) if _SCORES.match(name)}
+    ends = tuple(f"/{measure.name}" for measure in measures)
+    scores = {name: value for name, value in sorted(metrics.items()) if name.endswith(ends)}
     started = datetime.datetime.fromtimestamp(run.info.start_time / 1000)
     return Standing(
         name=run.info.run_name,
@@ -73,23 +83,24 @@ def _standing(run: Any, task: str) -> Standing:
         parameters=int(tags.get("parameters", 0)),
         epochs=int(metrics.get("epoch", -1)) + 1,
         minutes=round(metrics.get("minutes", 0.0), 1),
-        score=main_score(scores, task),
+        score=measures[0].mean(scores),
         commit=tags.get("commit", ""),
         date=started.isoformat(" ", "minutes"),
         status=run.info.status.lower(),
         folder=tags.get("folder", ""),
+        measure=measures[0].name,
         scores=scores,
     )
 
 
-def _rank(row: Standing, task: str) -> tuple[bool, float]:
+def _rank(row: Standing, measure: Measure) -> tuple[bool, float]:
     score = row.score or 0.0
-    return row.score is None, -score if higher_is_better(task) else score
+    return row.score is None, -score if measure.better == "max" else score
 
 
-def heading(task: str) -> str:
-    """What a task is sorted by: "lines, by cer"."""
-    return f"{task}, by {main_metric(task)}"
+def heading(row: Standing) -> str:
+    """What the runs of the row's task are sorted by: "lines, by cer"."""
+    return f"{row.task}, by {row.measure}"
 
 
 def browser_command() -> str:

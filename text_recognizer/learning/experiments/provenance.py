@@ -13,14 +13,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
 
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.own_folder import Manifest, read_manifest
-from text_recognizer.learning.loading.detector_targets import PageCrops
 from text_recognizer.learning.synthesis.characters import CharacterDataset
+from text_recognizer.learning.tasks.base import DataModule, UsedSource
 
 _PACKAGES = ("text-recognizer", "torch", "lightning", "numpy", "opencv-python-headless", "onnx", "onnxruntime")
 _FOLDER = "folder"  # the name of sources that are folders of lines
@@ -31,40 +30,25 @@ def commit() -> str | None:
     return commit_of(Path(__file__).parent)
 
 
-def data_versions(data: lightning.LightningDataModule) -> dict[str, str]:
+def data_versions(data: DataModule) -> dict[str, str]:
     """Eight characters for each source of a run, by its name: they change where its labels or its images' sizes do,
     wherever the files lie, and so with the version of the normalisation. Of a folder of lines they are the first of the
     version of its manifest."""
-    settings = getattr(data, "data", None)
-    train, val = getattr(data, "train", None), getattr(data, "val", None)
-    found: dict[str, str] = {}
-    if isinstance(train, PageCrops):
-        for split, crops in (("train", train), ("val", val)):
-            pages = {id(part): part for part, *_ in crops.items}  # type: ignore[union-attr]
-            found[f"pages-{split}"] = fingerprint([part.index for part in pages.values()])
-        return found
-    sources = _sources(settings)
-    mixed = [train, *(val if isinstance(val, list) else [])]
-    parts = [part for lines in mixed for part in getattr(lines, "parts", [])]
-    return {
-        getattr(source, "title", source.name): _version(source, part)
-        for source, part in zip(sources, parts, strict=False)
-    }
+    return {source.title: _version(source) for source in data.sources()}
 
 
-def datasets(data: lightning.LightningDataModule) -> list[dict[str, Any]]:
+def datasets(data: DataModule) -> list[dict[str, Any]]:
     """Of each folder of lines among the sources of a run what `described_data` says."""
-    folders = dict.fromkeys(source.path for source in _sources(getattr(data, "data", None)) if source.name == _FOLDER)
+    folders = dict.fromkeys(source.path for source in data.sources() if source.name == _FOLDER)
     return [described_data(read_manifest(Path(folder).expanduser())) for folder in folders]
 
 
-def _sources(settings: Any) -> list[Any]:
-    return [source for split in ("train", "val") for source in getattr(settings, split, [])]
-
-
-def _version(source: Any, dataset: Any) -> str:
+def _version(source: UsedSource) -> str:
+    dataset = source.dataset
     if source.name == _FOLDER:
         return read_manifest(Path(source.path).expanduser()).short_version
+    if isinstance(dataset, list):  # of pages
+        return fingerprint([part.index for part in dataset])
     if isinstance(dataset, LineDataset):
         return fingerprint(dataset.widths.tolist(), [(label.identifier, label.text) for label in dataset.labels])
     if isinstance(dataset, CharacterDataset):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -14,37 +13,18 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor
 
-from text_recognizer.alphabet import Alphabet
 from text_recognizer.atomic_files import locked
-from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION
-from text_recognizer.learning import networks
-from text_recognizer.learning.datasets.exclusions import warn_if_few
+from text_recognizer.learning import tasks
 from text_recognizer.learning.distributed import first, rank
+from text_recognizer.learning.evaluation.measures import recorded
 from text_recognizer.learning.experiments.callbacks import StoppedByUserError
 from text_recognizer.learning.experiments.config import Experiment
 from text_recognizer.learning.experiments.provenance import commit, data_versions, datasets, environment
 from text_recognizer.learning.experiments.tracking import Tracker, make_tracker
 from text_recognizer.learning.experiments.trainer import WholeCheckpoints, keep_memory, make_trainer, quiet
-from text_recognizer.learning.synthesis.characters import CLASSES
-from text_recognizer.learning.tasks.attention_lines import AttentionLineExperiment
-from text_recognizer.learning.tasks.characters import CharacterExperiment
-from text_recognizer.learning.tasks.detector import DetectorExperiment
-from text_recognizer.learning.tasks.lines import LineDataModule, LineExperiment, LineRecognizerModule, line_alphabet
-from text_recognizer.learning.tasks.paragraphs import (
-    ParagraphDataModule,
-    ParagraphExperiment,
-    begin_with,
-    build_attention,
-)
-from text_recognizer.learning.tasks.warm_start import bundle_origin
-from text_recognizer.learning.tasks.weights import adopt_shape, load_or_grow
+from text_recognizer.learning.tasks.base import DataModule
 from text_recognizer.paths import runs_dir
-from text_recognizer.recognition.bundle import find_bundle, load_bundle
-from text_recognizer.recognition.text.line_geometry import LineGeometry
-
-_CALIBRATION_BATCHES = 30  # some hundred lines: enough for the mean and variance of each channel
 
 
 def run_dir(experiment: Experiment) -> Path:
@@ -66,45 +46,11 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def build(
-    experiment: Experiment, alphabet: Alphabet | None = None
-) -> tuple[lightning.LightningModule, lightning.LightningDataModule]:
-    """The Lightning module and data module of an experiment. Reads data, where it is not yet cached.
-
-    alphabet: of a line recogniser, by default what the experiment asks for.
-    """
-    if isinstance(experiment, DetectorExperiment):
-        from text_recognizer.learning.tasks.detector import DetectorDataModule, LineDetectorModule
-
-        return LineDetectorModule(experiment.network, experiment.optimization), DetectorDataModule(
-            experiment.data, fixed=experiment.trainer.overfit_batches > 0
-        )
-    if isinstance(experiment, CharacterExperiment):
-        from text_recognizer.learning.tasks.characters import CharacterDataModule, CharacterRecognizerModule
-
-        names = [source.name for source in experiment.data.val]
-        recognizer = CharacterRecognizerModule(experiment.network, experiment.optimization, names)
-        return recognizer, CharacterDataModule(experiment.data, experiment.seed)
-    if isinstance(experiment, ParagraphExperiment | AttentionLineExperiment):
-        return build_attention(experiment)
-    if experiment.start_from and alphabet is None:  # a run that goes on knows both
-        adopt_shape(experiment.network, load_bundle(experiment.start_from, "lines", NORMALIZATION_VERSION).folder)
-    lines_of = experiment.data
-    alphabet = alphabet or line_alphabet(
-        lines_of.train, experiment.start_from, lines_of.extend_alphabet, lines_of.more_characters
-    )
-    module = LineRecognizerModule(
-        experiment.network,
-        alphabet,
-        experiment.optimization,
-        [source.title for source in lines_of.val],
-        experiment.shortcut_weight,
-        experiment.frozen,
-    )
-    geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(module.network))
-    lines = LineDataModule(experiment.data, alphabet, geometry, experiment.seed)
-    warn_if_few(len(lines.train), experiment.start_from)
-    return module, lines
+def build(experiment: Experiment) -> tuple[lightning.LightningModule, DataModule]:
+    """The Lightning module, with random weights, and the data of an experiment. Reads data, where they are not yet
+    cached."""
+    task = tasks.find(experiment.task)
+    return task.build(task.resolved(experiment))
 
 
 def train(experiment: Experiment, resume: bool = False, callbacks: Sequence[Callback] = ()) -> Path:
@@ -125,11 +71,7 @@ def _train(experiment: Experiment, resume: bool, callbacks: Sequence[Callback]) 
     last = folder / "last.ckpt"
     _check(experiment, last, resume)
     prepare(experiment)
-    module, data = build(experiment, _as_begun(experiment, folder) if resume else None)
-    if resume:
-        _go_on(last, experiment, module, data)
-    else:
-        begin(experiment, module, data)
+    experiment, module, data = resumed(experiment, last) if resume else started(experiment)
     if not first():  # after the weights are made: the same ones everywhere, but other random numbers
         lightning.seed_everything(experiment.seed + 1000 * rank(), workers=True, verbose=False)
     tracker = make_tracker(experiment.trainer.tracker, experiment.task, experiment.name, folder)
@@ -154,11 +96,7 @@ def _check(experiment: Experiment, last: Path, resume: bool) -> None:
         raise FileExistsError(f"{last.parent} holds a run already: go on with --resume, or give it another --name")
     if resume and not last.exists():
         raise FileNotFoundError(f"{last.parent} holds no checkpoint to resume from")
-    attention = isinstance(experiment, ParagraphExperiment | AttentionLineExperiment)
-    if attention and experiment.trainer.devices * experiment.trainer.nodes > 1:
-        raise ValueError("attention is learned by one process: trainer.devices and trainer.nodes must be 1")
-    if attention and getattr(experiment.data, "extend_alphabet", False):
-        raise ValueError("the alphabet can be extended in experiments of task lines only")
+    tasks.find(experiment.task).check(experiment)
 
 
 def prepare(experiment: Experiment) -> None:
@@ -170,82 +108,69 @@ def prepare(experiment: Experiment) -> None:
     lightning.seed_everything(experiment.seed, workers=True, verbose=False)
 
 
-def _as_begun(experiment: Experiment, folder: Path) -> Alphabet | None:
-    """The alphabet that a run of lines began with; its network gets the shape that it began with, too. The labels that
-    the alphabet was made of, or the bundle, may be others by now."""
-    described = folder / "experiment.json"
-    if not isinstance(experiment, LineExperiment) or not described.is_file():
-        return None
-    begun = json.loads(described.read_text(encoding="utf-8"))
-    if begun["network"]["name"] == experiment.network.name:
-        experiment.network.fields = begun["network"]["fields"] | experiment.network.fields
-    return Alphabet(begun["alphabet"])
+def started(experiment: Experiment) -> tuple[Experiment, lightning.LightningModule, DataModule]:
+    """An experiment as it is run, its module with the weights that it begins with, and its data."""
+    task = tasks.find(experiment.task)
+    experiment = task.resolved(experiment)
+    module, data = task.build(experiment)
+    task.begin(experiment, module, data)
+    return experiment, module, data
 
 
-def _go_on(
-    last: Path, experiment: Experiment, module: lightning.LightningModule, data: lightning.LightningDataModule
-) -> None:
-    """Check that a checkpoint fits the network; take up the order of the data and new random numbers where it ends."""
+def resumed(experiment: Experiment, last: Path) -> tuple[Experiment, lightning.LightningModule, DataModule]:
+    """An experiment with what its task takes up from the beginning of the run, its module, and its data in the order
+    that they had at the checkpoint `last`; random numbers are new ones. The weights themselves Lightning loads.
+
+    Raises ValueError where the checkpoint is of another network.
+    """
+    task, alphabet = tasks.find(experiment.task), None
+    described = last.with_name("experiment.json")
+    if described.is_file():
+        begun = json.loads(described.read_text(encoding="utf-8"))
+        experiment, alphabet = task.resumed(experiment, begun)
+    if alphabet is None:  # a run that knows how it began needs no bundle any more
+        experiment = task.resolved(experiment)
+    module, data = task.build(experiment, alphabet)
     state = WholeCheckpoints().load_checkpoint(last, weights_only=False)
     try:
         module.load_state_dict(state["state_dict"])
     except RuntimeError as error:
         raise ValueError(f"{last} is of another network than the experiment's: {error}") from error
     lightning.seed_everything(experiment.seed + int(state["global_step"]), workers=True, verbose=False)
-    if isinstance(data, LineDataModule | ParagraphDataModule):
-        loops = state["loops"]["fit_loop"]
-        done = int(loops["epoch_loop.batch_progress"]["current"]["ready"])
-        # Batches are shared out among processes, which do not yet know of each other here.
-        share = -(-len(data.order) // (experiment.trainer.devices * experiment.trainer.nodes))
-        data.order.start_at(int(loops["epoch_progress"]["total"]["processed"]), done % share)
-
-
-def begin(experiment: Experiment, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
-    """Begin with the weights that the experiment names, if any."""
-    if isinstance(experiment, LineExperiment) and experiment.start_from:
-        # What keeps its statistics need not know them: the network computes what the bundle computes either way.
-        batches = 0 if experiment.frozen.statistics else _CALIBRATION_BATCHES
-        _warm_start(experiment.start_from, module, data, batches)
-    elif isinstance(experiment, ParagraphExperiment | AttentionLineExperiment) and experiment.start_from:
-        begin_with(experiment.start_from, module, data)
-
-
-def _warm_start(
-    bundle: str, module: lightning.LightningModule, data: lightning.LightningDataModule, batches: int
-) -> None:
-    """Begin with the weights of a bundle, batch normalisation measured on so many of this run's own batches."""
-
-    def seen() -> Iterator[Tensor]:
-        yield from (batch.images for batch in itertools.islice(data.train_dataloader(), batches))
-
-    load_or_grow(module.network, find_bundle(bundle), module.alphabet, seen() if batches else None)  # type: ignore[arg-type]
+    loops = state["loops"]["fit_loop"]
+    data.start_at(
+        int(loops["epoch_progress"]["total"]["processed"]),
+        int(loops["epoch_loop.batch_progress"]["current"]["ready"]),
+        experiment.trainer.devices * experiment.trainer.nodes,
+    )
+    return experiment, module, data
 
 
 def _describe(
     folder: Path,
     experiment: Experiment,
     module: lightning.LightningModule,
-    data: lightning.LightningDataModule,
+    data: DataModule,
     tracker: Tracker | None,
 ) -> None:
     """Write down what the run learns and from what, with the alphabet and the normalisation of this moment."""
-    characters = isinstance(experiment, CharacterExperiment)
-    alphabet = getattr(module, "alphabet", None) or Alphabet()
+    task = tasks.find(experiment.task)
     versions = data_versions(data)
-    described = asdict(experiment) | {
-        "alphabet": CLASSES if characters else "".join(alphabet.characters),
-        "normalization": CHARACTER_VERSION if characters else NORMALIZATION_VERSION,
+    described = asdict(experiment) | {  # type: ignore[call-overload]
+        "alphabet": task.alphabet(module),
+        "normalization": task.normalization,
         "data_versions": versions,
         "datasets": datasets(data),
         "commit": commit(),
     }
-    if isinstance(experiment, LineExperiment) and experiment.start_from:
-        described["pretrained"] = _origin(experiment.start_from, folder)
+    if origin := _origin(task, experiment, folder):
+        described["pretrained"] = origin
     _write(folder / "experiment.json", described)
     _write(folder / "environment.json", environment())
     if tracker:
         facts = {
             "task": experiment.task,
+            "measures": recorded(task.measures),
             "network": experiment.network.name,
             "parameters": sum(parameter.numel() for parameter in module.parameters()),
             "data": ", ".join(f"{name} {version}" for name, version in versions.items()),
@@ -254,12 +179,13 @@ def _describe(
         tracker.record(described, facts, [folder / "experiment.json", folder / "environment.json"], folder)
 
 
-def _origin(start_from: str, folder: Path) -> dict[str, str]:
+def _origin(task: tasks.Task[Any], experiment: Experiment, folder: Path) -> dict[str, str]:
     """Whose weights a run began with; a run that goes on has written it down, and its bundle may be gone by now."""
     described = folder / "experiment.json"
     begun = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
-    known: dict[str, str] | None = begun.get("pretrained") if begun.get("start_from") == start_from else None
-    return bundle_origin(find_bundle(start_from)) if known is None else known
+    same = begun.get("start_from") == getattr(experiment, "start_from", "")
+    known: dict[str, str] | None = begun.get("pretrained") if same else None
+    return task.origin(experiment) if known is None else known
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -18,16 +18,14 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import DataLoader
 
+from text_recognizer.learning import tasks
 from text_recognizer.learning.experiments.callbacks import FiniteLoss, ProgressBar, Utilization
 from text_recognizer.learning.experiments.config import Experiment
-from text_recognizer.learning.experiments.run import begin, build, prepare, run_dir
+from text_recognizer.learning.experiments.run import prepare, run_dir, started
 from text_recognizer.learning.experiments.trainer import hardware
-from text_recognizer.learning.tasks.attention import AttentionModule
-from text_recognizer.learning.tasks.detector import DetectorExperiment
+from text_recognizer.learning.tasks.base import DataModule
 
 PASSES = 1000  # over the batches that are to be learned by heart, unless more epochs are asked for
-#: Losses that only a network that knows its batches reaches: of characters with smoothed labels, at best 0.4.
-_LOSSES = {"lines": 0.2, "detector": 0.3, "characters": 0.5, "paragraphs": 0.2, "attention-lines": 0.2}
 _RATES = 1e-6, 1.0  # learning rates that are tried
 _STEPS = 100
 _DIVERGED = 4.0  # times the lowest loss
@@ -59,21 +57,16 @@ def overfit(experiment: Experiment) -> Verdict:
     """Train on a few batches only (`trainer.overfit_batches`), without augmentation, dropout and what attention is
     taught against mistakes, until the loss says that they are known by heart, or long enough to see that it never will.
     Errors as of `run.train`."""
-    settings = experiment.trainer
+    settings, task = experiment.trainer, tasks.find(experiment.task)
     prepare(experiment)
-    module, data = build(experiment)
-    begin(experiment, module, data)
+    experiment, module, data = started(experiment)
     data.setup("fit")
-    if isinstance(module, AttentionModule):
-        module.learn_by_heart()
-    if not isinstance(experiment, DetectorExperiment) and hasattr(data, "train"):  # the detector's views are fixed
-        data.train.augmentation = None
+    task.learn_by_heart(module, data)
     without_dropout(module)
-    threshold = _LOSSES[experiment.task]
     few = list(itertools.islice(data.train_dataloader(), settings.overfit_batches))
-    ear = _Listener(len(few), threshold)
-    _fit(experiment, module, _FewBatches(few, max(PASSES, settings.epochs), data), [ear])
-    return Verdict(ear.loss, threshold, ear.steps)
+    listener = _Listener(len(few), task)
+    _fit(experiment, module, _FewBatches(few, max(PASSES, settings.epochs)), [listener])
+    return Verdict(listener.loss, task.overfit_loss, listener.steps)
 
 
 def without_dropout(module: nn.Module) -> None:
@@ -86,13 +79,12 @@ def without_dropout(module: nn.Module) -> None:
                 setattr(part, name, 0.0)
 
 
-class _FewBatches(lightning.LightningDataModule):
+class _FewBatches(DataModule):
     """The same batches again and again, as one epoch."""
 
-    def __init__(self, batches: list[Any], passes: int, origin: lightning.LightningDataModule) -> None:
+    def __init__(self, batches: list[Any], passes: int) -> None:
         super().__init__()
         self.batches = batches * passes
-        self.order = getattr(origin, "order", None)
 
     def train_dataloader(self) -> DataLoader:
         return DataLoader(self.batches, batch_size=None, collate_fn=_as_it_is)  # type: ignore[arg-type]
@@ -103,11 +95,11 @@ def _as_it_is(batch: Any) -> Any:
 
 
 class _Listener(Callback):
-    """Ends a run when the mean loss of the last `count` batches is below the threshold."""
+    """Ends a run when the mean loss of the last `count` batches is below the task's threshold."""
 
-    def __init__(self, count: int, threshold: float) -> None:
+    def __init__(self, count: int, task: tasks.Task[Any]) -> None:
         self.losses: deque[float] = deque(maxlen=count)
-        self.threshold, self.steps = threshold, 0
+        self.task, self.steps = task, 0
 
     @property
     def loss(self) -> float:
@@ -115,10 +107,9 @@ class _Listener(Callback):
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         loss = outputs["loss"] * trainer.accumulate_grad_batches
-        # Attention is judged by what it reads alone.
-        self.losses.append(float(module.text_loss if isinstance(module, AttentionModule) else loss))
+        self.losses.append(float(self.task.judged_loss(module, loss)))
         self.steps += 1
-        trainer.should_stop = len(self.losses) == self.losses.maxlen and self.loss < self.threshold
+        trainer.should_stop = len(self.losses) == self.losses.maxlen and self.loss < self.task.overfit_loss
 
 
 def find_learning_rate(experiment: Experiment) -> tuple[float, Path]:
@@ -129,8 +120,7 @@ def find_learning_rate(experiment: Experiment) -> tuple[float, Path]:
     `learning-rate.csv`). Raises ValueError where the loss falls nowhere, and what `run.train` raises.
     """
     prepare(experiment)
-    module, data = build(experiment)
-    begin(experiment, module, data)
+    experiment, module, data = started(experiment)
     ramp = _Ramp()
     _fit(experiment, module, data, [ramp])
     folder = run_dir(experiment)

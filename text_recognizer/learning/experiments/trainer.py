@@ -27,6 +27,7 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelChec
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
+from text_recognizer.learning import tasks
 from text_recognizer.learning.distributed import say
 from text_recognizer.learning.experiments.callbacks import (
     Clock,
@@ -40,7 +41,6 @@ from text_recognizer.learning.experiments.config import Experiment
 from text_recognizer.learning.experiments.prediction_samples import SamplePredictions
 from text_recognizer.learning.experiments.tracking import Tracker
 from text_recognizer.learning.tasks.base import Trainer, moving_average
-from text_recognizer.learning.tasks.detector import DetectorExperiment
 
 
 def make_trainer(
@@ -58,8 +58,7 @@ def make_trainer(
         callbacks=[*_callbacks(experiment, folder, tracker), *callbacks],
         plugins=[WholeCheckpoints()],
         profiler=_profiler(settings, folder),
-        # Pages are drawn at random; batches of lines and characters are shared out by their own samplers.
-        use_distributed_sampler=isinstance(experiment, DetectorExperiment),
+        use_distributed_sampler=tasks.find(experiment.task).shuffled_by_lightning,
         **hardware(experiment),
     )
 
@@ -105,7 +104,8 @@ def _callbacks(experiment: Experiment, folder: Path, tracker: Tracker | None) ->
     if settings.samples:
         callbacks.append(SamplePredictions(folder, settings.samples, tracker))
     if settings.patience:
-        callbacks.append(Patience(experiment.task, settings.patience, say))
+        measure = tasks.find(experiment.task).measures[0]
+        callbacks.append(Patience(measure, settings.patience, say))
     return callbacks
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.learning import tasks
 from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
 from text_recognizer.learning.export.export import refuse_other_folders
 from text_recognizer.learning.export.model_card import write_description
@@ -22,17 +23,6 @@ from text_recognizer.recognition.bundle import (
     find_bundle,
     load_bundle,
 )
-from text_recognizer.recognition.text.attention_networks import attention_ensemble_settings
-from text_recognizer.recognition.text.ensemble import ensemble_settings
-
-_Settings = Callable[[Sequence[Bundle], Sequence[str], Sequence[float]], dict[str, object]]
-
-_KINDS = {"lines": "lines by CTC", "attention-lines": "lines by attention", "paragraphs": "paragraphs by attention"}
-_SETTINGS: dict[str, _Settings] = {
-    "lines": ensemble_settings,
-    "attention-lines": attention_ensemble_settings,
-    "paragraphs": attention_ensemble_settings,
-}
 
 
 def write_ensemble(
@@ -53,7 +43,7 @@ def write_ensemble(
     task = _common_task(bundles)
     members = [load_bundle(find_bundle(bundle), task, NORMALIZATION_VERSION) for bundle in bundles]
     names = [f"member-{number}-{member.name}" for number, member in enumerate(members, start=1)]
-    settings = _SETTINGS[task](members, names, shares)
+    settings = tasks.find(task).ensemble_settings(members, names, shares)
     refuse_other_folders(output, *(member.folder for member in members))
     if measure:
         check_measured(task)
@@ -67,14 +57,15 @@ def write_ensemble(
 
 
 def _common_task(bundles: Sequence[str | Path]) -> str:
-    """The task of all of them. Raises BundleError where they differ, or it is not to read lines or paragraphs."""
-    tasks = {bundle: bundle_task(bundle) for bundle in bundles}
-    if len(set(tasks.values())) > 1:
-        kinds = ", ".join(f"{bundle} is for {_KINDS.get(task, task)}" for bundle, task in tasks.items())
-        raise BundleError(f"the members of an ensemble are of one kind; {kinds}")
-    task = tasks[bundles[0]]
-    if task not in _SETTINGS:
-        raise BundleError(f"{bundles[0]} is for {task}: an ensemble is made of {', '.join(_KINDS.values())}")
+    """The task of all of them. Raises BundleError where they differ, or none is made of bundles of that task."""
+    kinds = {name: tasks.find(name).kind for name in tasks.names() if tasks.find(name).kind}
+    own = {bundle: bundle_task(bundle) for bundle in bundles}
+    if len(set(own.values())) > 1:
+        found = ", ".join(f"{bundle} is for {kinds.get(task, task)}" for bundle, task in own.items())
+        raise BundleError(f"the members of an ensemble are of one kind; {found}")
+    task = own[bundles[0]]
+    if task not in kinds:
+        raise BundleError(f"{bundles[0]} is for {task}: an ensemble is made of {', '.join(kinds.values())}")
     return task
 
 

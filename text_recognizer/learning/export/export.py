@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,14 @@ from torch import Tensor, nn
 
 from text_recognizer.alphabet import WESTERN_CHARACTERS, Alphabet
 from text_recognizer.atomic_files import whole_folder
-from text_recognizer.images import CHARACTER_SIZE, NORMALIZATION_VERSION
-from text_recognizer.learning import networks
+from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.learning import tasks
 from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
 from text_recognizer.learning.export.model_card import write_description
-from text_recognizer.learning.export.onnx import (
-    attention_settings,
-    check_halves,
-    check_parity,
-    halved,
-    to_onnx,
-    write_decoder,
-)
+from text_recognizer.learning.export.onnx import check_halves, check_parity, halved, to_onnx, write_decoder
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
-from text_recognizer.learning.tasks.characters import prior_shift, shift_logits
-from text_recognizer.learning.tasks.weights import with_start
 from text_recognizer.paths import runs_dir
-from text_recognizer.recognition.bundle import FORMAT_VERSION, SHIPPED, Bundle, file_hash, load_bundle
-from text_recognizer.recognition.text.attention_networks import Tokens
-from text_recognizer.recognition.text.language_model import TASK as LANGUAGE_TASK
-from text_recognizer.recognition.text.line_geometry import LineGeometry
+from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
 
 
 def export_run(
@@ -59,6 +46,7 @@ def export_run(
     """
     refuse_other_folders(output)
     experiment, state = loaded_run(run)
+    task = tasks.find(experiment["task"])
     steps, minutes = int(state["global_step"]), [_minutes(state)]
     weights = [state["state_dict"]]
     for number, other in enumerate(others):
@@ -74,27 +62,18 @@ def export_run(
         "minutes": None if None in minutes else round(sum(minutes), 1),  # type: ignore[arg-type]
     }
     if share != 1:
-        state["state_dict"] = with_start(experiment, state["state_dict"], share)
+        state["state_dict"] = task.with_start(experiment, state["state_dict"], share)
         provenance["share_of_new_weights"] = share
     if others:
         provenance["mean_of"] = [Path(name).name for name in (run, *others)]
-    read_with: dict[str, Any] = {}
-    if experiment["task"] == "lines":
-        asked = {"language": load_bundle(language, LANGUAGE_TASK, 0)}
-        asked["detector"] = load_bundle(detector, "detector", NORMALIZATION_VERSION)
-        read_with = {name: _named(bundle) for name, bundle in asked.items()}
+    partners = task.partners(language, detector)
     if measure:
-        check_measured(experiment["task"])
+        check_measured(task.name)
     with whole_folder(output, replace=True) as partial:
-        write_run(partial, (output.name, version), experiment, state, read_with, provenance, stretch)
+        write_run(partial, (output.name, version), experiment, state, partners, provenance, stretch)
         if measure:
-            measure_bundle(partial, experiment["task"])
+            measure_bundle(partial, task.name)
     return output
-
-
-def _named(bundle: Bundle) -> str:
-    """What a bundle calls another one: a shipped one by its name, others by where they are, whoever reads them."""
-    return bundle.folder.name if bundle.folder.parent == SHIPPED else str(bundle.folder.resolve())
 
 
 def write_run(
@@ -114,9 +93,10 @@ def write_run(
     alphabet = Alphabet(described.pop("alphabet", WESTERN_CHARACTERS))  # old runs did not record it
     normalization = described.pop("normalization", NORMALIZATION_VERSION)
     commit = described.pop("commit", None)
-    network, settings = _network(described, state, alphabet)
-    if described["task"] == "lines":
-        settings["geometry"]["stretch"] = stretch
+    task = tasks.find(described["task"])
+    weights = {key.removeprefix("network."): value for key, value in state["state_dict"].items()}
+    network = task.network(described, weights, alphabet).eval()
+    settings = task.stretched(task.settings(network, described, alphabet), stretch)
     provenance = {
         "experiment": described,
         "epochs": int(state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"]),
@@ -125,7 +105,7 @@ def write_run(
         "commit": commit,
     }
     name, version = identity
-    identified = {"name": name, "task": described["task"], "version": version, "normalization": normalization}
+    identified = {"name": name, "task": task.name, "version": version, "normalization": normalization}
     write_bundle(folder, network, identified, settings | more_settings, provenance | more_provenance)
 
 
@@ -159,29 +139,6 @@ def refuse_other_folders(output: Path, *sources: Path) -> None:
         raise FileExistsError(f"{output} is what the new bundle would be made of: name another folder")
     if output.exists() and not (output / "bundle.json").is_file() and (output.is_file() or any(output.iterdir())):
         raise FileExistsError(f"{output} holds something that is no model bundle: name another folder")
-
-
-def _network(experiment: dict[str, Any], state: dict[str, Any], alphabet: Alphabet) -> tuple[nn.Module, dict[str, Any]]:
-    """The trained network and the settings that reading needs."""
-    choice = experiment["network"]
-    weights = {key.removeprefix("network."): value for key, value in state["state_dict"].items()}
-    if experiment["task"] == "detector":
-        network = networks.build(choice["name"], **choice["fields"])
-        settings: dict[str, Any] = {"threshold": 0.5}
-    elif experiment["task"] == "characters":
-        network = networks.build(choice["name"], classes=len(alphabet.characters), **choice["fields"])
-        settings = {"alphabet": "".join(alphabet.characters), "size": CHARACTER_SIZE, "temperature": 1.0}
-    elif experiment["task"] in ("attention-lines", "paragraphs"):
-        network = networks.build(choice["name"], classes=len(Tokens(alphabet)), **choice["fields"])
-        settings = attention_settings(network, experiment, alphabet)
-    else:
-        network = networks.build(choice["name"], classes=len(alphabet), **choice["fields"])
-        geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(network))
-        settings = {"alphabet": "".join(alphabet.characters), "geometry": asdict(geometry), "temperature": 1.0}
-    network.load_state_dict(weights)
-    if experiment["task"] == "characters":
-        shift_logits(network, prior_shift(experiment["data"]))
-    return network.eval(), settings
 
 
 def write_bundle(

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-_PURPOSE = {
-    "lines": "Reads one line of Latin handwriting or print from its image: {network} trained with CTC.",
-    "attention-lines": "Reads one line of Latin handwriting or print, character by character: {network}.",
-    "paragraphs": "Reads one paragraph of Latin handwriting without finding its lines first: {network}.",
-    "detector": "Finds the handwritten and printed lines of a page: a fully convolutional network that marks the "
-    "core of each line and how far it reaches above and below its baseline.",
-    "language-model": "Says how likely each character is after those before it, and so has a say in reading lines.",
-    "characters": "Reads one character from its image: a digit, a capital or a small letter of the English alphabet.",
-}
+from text_recognizer.learning import tasks
+from text_recognizer.learning.evaluation.calibration import RELIABILITY
+from text_recognizer.recognition.text.language_model import TASK as LANGUAGE_TASK
+
 _NETWORKS = {
     "crnn": "a CRNN",
     "lcnet-svtr": "an LCNet-SVTR (a convolutional network, attention and an LSTM)",
@@ -25,31 +20,12 @@ _NETWORKS = {
     "resnet-transformer": "a residual network and a transformer that attends to what it saw",
     "ensemble": "several networks",
 }
-_LIMITS = {
-    "lines": "{hands} it reads far worse; vertical text, formulas and scripts other than Latin it does "
-    "not know. It decides letter by letter: names and numbers deserve a look.",
-    "attention-lines": "As it knows what it wrote before, it may write a likely word where another one stands, or lose "
-    "its way and leave words out.",
-    "paragraphs": "One column of English handwriting of today, of two to a dozen lines, upright, is what it knows. It "
-    "may write a likely word where another one stands, lose its way, and leave a line out or read one twice. Boxes of "
-    "words are where its attention was. Finding the lines and reading each of them makes fewer errors.",
-    "detector": "It learned from pages turned by up to 12 degrees: lines more askew, in circles or "
-    "between other lines may be missed. Drawings with letter-like strokes may be taken for lines.",
-    "language-model": "It prefers what is usual in the texts that it learned from and forces nothing: what the network "
-    "sees clearly stays as it is. Names, numbers and other languages gain little, or lose; `--language none` reads "
-    "without it. Its weight and bonus were chosen on the sets above.",
-    "characters": "It always answers with one of its 62 classes: signs and accented letters it does not know. The size "
-    "of a character is normalised away, so c and C, o, O and 0, s and S, l, I and 1 are easily confused. It answers "
-    "classes about as often as they occur in the text that it learned from: what may be a small letter, a capital or a "
-    "digit is read as a small letter, so capitals and digits are read far worse than small letters (the class mean "
-    "counts them all alike). The characters that it was measured on were cut out of lines by a line recogniser, and "
-    "only those that it was sure of, so that others may be harder.",
-}
-_HANDS = {
-    "print": "Print and tidy hands of today are what it knows best. Historical hands",
-    "fr": "English and French hands of today are what it knows best. Historical hands",
-    "en": "English hands of today are what it knows best. French and historical hands",
-}
+_LANGUAGE_PURPOSE = "Says how likely each character is after those before it, and so has a say in reading lines."
+_LANGUAGE_LIMITS = (
+    "It prefers what is usual in the texts that it learned from and forces nothing: what the network sees clearly "
+    "stays as it is. Names, numbers and other languages gain little, or lose; `--language none` reads without it. Its "
+    "weight and bonus were chosen on the sets above."
+)
 _SOURCES = {
     "iam": "the IAM Handwriting Database (research and other non-commercial use only)",
     "copiste": '"Copiste d\'un jour" (CC BY 4.0)',
@@ -70,7 +46,6 @@ _SOURCES = {
     "pages": "pages of the user's own",
     "wordfreq": "the word frequencies of wordfreq (CC BY-SA 4.0)",
 }
-RELIABILITY = "reliability.png"  # in the bundle's folder
 _DIAGRAM = (
     f"\n\n![Reliability]({RELIABILITY})\n\nHow often words are right that are read with some confidence: read "
     "greedily on the left, with the language model on the right. Fitted to the words of half of the writers, shown "
@@ -110,26 +85,36 @@ def _terms(names: list[str], start_from: str, origin: dict[str, str] | None = No
 
 def model_card(data: dict[str, Any], diagram: bool) -> str:
     """The card as Markdown, from the content of bundle.json; diagram: with that of the reliability."""
-    task, provenance = data["task"], data["provenance"]
-    describe = _language_model if task == "language-model" else _network
-    purpose, training, terms = describe(task, provenance)
+    describe = _language_model if data["task"] == LANGUAGE_TASK else _network
+    card = describe(data)
     parts = [
         f"# Model card: {data['name']} {data['version']}",
-        purpose,
+        card.purpose,
         "## Scores",
-        _scores(data) + (_DIAGRAM if diagram else ""),
+        _scores(data, card.measured) + (_DIAGRAM if diagram else ""),
         "## Training",
-        training,
+        card.training,
         "## Limits",
-        _limits(task, provenance),
+        card.limits,
         "## Terms",
-        terms,
+        card.terms,
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
-    """Purpose, training and terms of a network."""
+class _Card(NamedTuple):
+    """The parts of a card that differ between networks and language models; measured: how to measure again."""
+
+    purpose: str
+    training: str
+    limits: str
+    terms: str
+    measured: str
+
+
+def _network(data: dict[str, Any]) -> _Card:
+    """The card of a network."""
+    task, provenance = tasks.find(data["task"]), data["provenance"]
     experiment = provenance["experiment"]
     network = experiment["network"]["name"]
     size = f"{network}, {provenance['parameters'] / 1e6:.2f} million parameters"
@@ -152,9 +137,14 @@ def _network(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
     training += _datasets(experiment.get("datasets", []))
     if "fine_tuned_from" in provenance:
         training += _fine_tuning(provenance)
-    purpose = _PURPOSE[task].format(network=_NETWORKS.get(network, f"the network {network}"))
-    origin = provenance.get("pretrained") or experiment.get("pretrained")
-    return purpose, training, _terms(_learned_from(provenance), experiment.get("start_from", ""), origin)
+    sources = _learned_from(provenance)
+    return _Card(
+        task.purpose(_NETWORKS.get(network, f"the network {network}")),
+        training,
+        task.limits(sources),
+        _terms(sources, experiment.get("start_from", ""), provenance.get("pretrained") or experiment.get("pretrained")),
+        f"Made by `text-recognizer export`; {_again(data, task.evaluate_command(data['name']))}",
+    )
 
 
 def _conversion(origin: dict[str, str]) -> str:
@@ -164,6 +154,13 @@ def _conversion(origin: dict[str, str]) -> str:
         f"the package {origin['package']}. What was changed: {origin['changes']}. A start for training: it reads worse "
         "than the original until it has learned on."
     )
+
+
+def _again(data: dict[str, Any], command: str) -> str:
+    """What the command prints that measures again."""
+    if any("with the language model" in measured for measured in data["scores"]):
+        return f"`{command}` prints the error rates again, `--language auto` those with the language model."
+    return f"`{command}` prints them again."
 
 
 def _learned_from(provenance: dict[str, Any]) -> list[str]:
@@ -190,8 +187,9 @@ def _fine_tuning(provenance: dict[str, Any]) -> str:
     return text + "." + ("" if better else " **It reads the lines that it was tuned for no better than before.**")
 
 
-def _language_model(task: str, provenance: dict[str, Any]) -> tuple[str, str, str]:
-    """Purpose, training and terms of a language model."""
+def _language_model(data: dict[str, Any]) -> _Card:
+    """The card of a language model."""
+    provenance = data["provenance"]
     texts = ", ".join(f"{name} {count:,}" for name, count in provenance["characters"].items())
     training = (
         f"An n-gram model of order {provenance['order']} with interpolated Kneser-Ney smoothing, made of so many "
@@ -203,43 +201,19 @@ def _language_model(task: str, provenance: dict[str, Any]) -> tuple[str, str, st
         names.append("wordfreq")
     if with_lines := provenance.get("measured_with"):
         training += f" Measured with the line recogniser {with_lines}."
-    return _PURPOSE[task], training, _terms(names, "")
+    command = f"text-recognizer evaluate --model {(with_lines or 'lines').split()[0]} --language {data['name']}"
+    measured = f"Made by `text-recognizer language-model`; `{command}` prints those with it again."
+    return _Card(_LANGUAGE_PURPOSE, training, _LANGUAGE_LIMITS, _terms(names, ""), measured)
 
 
-def _limits(task: str, provenance: dict[str, Any]) -> str:
-    """What the model does not do well."""
-    if task != "lines":
-        return _LIMITS[task]
-    if "pretrained" in provenance:
-        return _LIMITS[task].format(hands=_HANDS["print"])
-    return _LIMITS[task].format(hands=_HANDS["fr" if "copiste" in _learned_from(provenance) else "en"])
-
-
-def _scores(data: dict[str, Any]) -> str:
-    """The scores as a table, and the commands that make them."""
-    scores, task = data["scores"], data["task"]
-    if not scores:
+def _scores(data: dict[str, Any], measured: str) -> str:
+    """The scores as a table, and how they were made."""
+    if not data["scores"]:
         return "Not measured."
     rows = ["| set | measure | value |", "|---|---|---|"]
-    for name, measures in scores.items():
+    for name, measures in data["scores"].items():
         rows += [f"| {name} | {measure} | {value} |" for measure, value in measures.items()]
-    made = "language-model" if task == "language-model" else "export"
-    return "\n".join(rows) + f"\n\nMade by `text-recognizer {made}`; {_again(data)}"
-
-
-def _again(data: dict[str, Any]) -> str:
-    """The command that measures again."""
-    name, command = data["name"], "`text-recognizer evaluate"
-    if data["task"] == "detector":
-        return f"{command} --pages --detector {name}` prints them again."
-    if data["task"] == "language-model":
-        reader = data["provenance"].get("measured_with", "lines").split()[0]
-        return f"{command} --model {reader} --language {name}` prints those with it again."
-    if any("with the language model" in measured for measured in data["scores"]):
-        return (
-            f"{command} --model {name}` prints the error rates again, `--language auto` those with the language model."
-        )
-    return f"{command} --model {name}` prints them again."
+    return "\n".join(rows) + f"\n\n{measured}"
 
 
 def write_description(folder: Path, data: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,12 +20,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from text_recognizer.alphabet import Alphabet
-from text_recognizer.learning.datasets.paragraphs import LINE_HEIGHT
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence, grid
 from text_recognizer.recognition.bundle import file_hash
 from text_recognizer.recognition.text.ctc import softmax
-from text_recognizer.recognition.text.line_geometry import LineGeometry
 
 _PARITY = 1e-3  # largest difference that counts as the same
 _ROUNDING = 1e-3  # what half precision may change in the mean
@@ -253,16 +249,3 @@ def write_decoder(folder: Path, network: ImageToSequence, encoder: bytes) -> dic
         "heads": config.heads,
         "width": config.width,
     }
-
-
-def attention_settings(network: nn.Module, experiment: dict[str, Any], alphabet: Alphabet) -> dict[str, Any]:
-    """What reading needs to know of an attention network, but for its decoder.
-
-    Raises ValueError where the experiment's network is none.
-    """
-    if not isinstance(network, ImageToSequence):
-        raise ValueError(f"{experiment['network']['name']} is no attention network")
-    settings: dict[str, Any] = {"alphabet": "".join(alphabet.characters), "cell": network.cell, "temperature": 1.0}
-    if experiment["task"] == "paragraphs":
-        return settings | {"longest": 1500, "scale": experiment["data"]["scale"], "line_height": LINE_HEIGHT}
-    return settings | {"longest": 300, "geometry": asdict(LineGeometry(columns_per_frame=network.cell[1]))}

@@ -17,8 +17,6 @@ import logging
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +27,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
-from text_recognizer.learning.datasets.pages import traced_pages
-from text_recognizer.learning.datasets.sources import LineSource, open_lines
+from text_recognizer.learning import tasks
+from text_recognizer.learning.evaluation.calibration import RELIABILITY
 from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
 from text_recognizer.learning.export.export import refuse_other_folders
-from text_recognizer.learning.export.model_card import RELIABILITY, write_description
+from text_recognizer.learning.export.model_card import write_description
 from text_recognizer.learning.export.onnx import HALF_FROM
-from text_recognizer.recognition.bundle import Bundle, BundleError, bundle_task, file_hash, load_bundle
-from text_recognizer.recognition.layout.detector_input import detector_input
-from text_recognizer.recognition.text.line_geometry import LineGeometry
+from text_recognizer.learning.tasks.task import Batches
+from text_recognizer.recognition.bundle import BundleError, bundle_task, file_hash, load_bundle
 
-_LINES, _PAGES = 32, 3  # of each source that a model learned from, to see how large its numbers get
-_PAGE_SIDE = 1024
 _OPERATORS = ["Conv", "Add", "Relu"]
-
-Batches = Iterator[NDArray[np.float32]]
 
 
 def quantize_bundle(source: str | Path, output: Path, version: str = "1", measure: bool = True) -> Path:
@@ -54,8 +47,9 @@ def quantize_bundle(source: str | Path, output: Path, version: str = "1", measur
     or that computes with integers already, and FileNotFoundError where the data are missing.
     """
     task = bundle_task(source)
-    if task not in _SEEN:
-        raise BundleError(f"{source} is for {task}: only bundles of {' and '.join(_SEEN)} are quantised")
+    quantizable = [name for name in tasks.names() if tasks.find(name).quantizable]
+    if task not in quantizable:
+        raise BundleError(f"{source} is for {task}: only bundles of {' and '.join(quantizable)} are quantised")
     bundle = load_bundle(source, task, NORMALIZATION_VERSION)
     if "members" in bundle.settings:
         raise BundleError(f"{source} is an ensemble: quantise its members, then put them together")
@@ -65,7 +59,7 @@ def quantize_bundle(source: str | Path, output: Path, version: str = "1", measur
     if measure:
         check_measured(task)
     with whole_folder(output, replace=True) as partial:
-        model = quantized(bundle.folder / "model.onnx", _SEEN[task](bundle))
+        model = quantized(bundle.folder / "model.onnx", tasks.find(task).quantization_batches(bundle))
         (partial / "model.onnx").write_bytes(model)
         data = json.loads((bundle.folder / "bundle.json").read_text(encoding="utf-8"))
         data |= {"name": output.name, "version": version, "sha256": file_hash(partial / "model.onnx"), "scores": {}}
@@ -218,28 +212,3 @@ def packed(serialized: bytes) -> bytes:
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(scales)
     return model.SerializeToString()
-
-
-def _lines_seen(bundle: Bundle) -> Batches:
-    """Some lines of each source that a line recogniser learned from."""
-    geometry = LineGeometry(**bundle.settings["geometry"])
-    sources = bundle.provenance["experiment"]["data"]["train"]
-    if not sources:
-        raise BundleError(
-            f"{bundle.folder} learned from no data that could show how large its numbers get: train it first"
-        )
-    for source in (row for number, row in enumerate(sources) if row not in sources[:number]):
-        # No more synthetic ones than are asked for.
-        dataset = open_lines(replace(LineSource(**source), count=_LINES))  # it looks at pictures, whatever they say
-        for index in np.linspace(0, len(dataset) - 1, _LINES).astype(int):
-            yield geometry.batch([dataset[int(index)][0]])
-
-
-def _pages_seen(bundle: Bundle) -> Batches:
-    """Some pages of each source that a detector learned from."""
-    for name in bundle.provenance["experiment"]["data"]["pages"]:
-        for _, page in zip(range(_PAGES), traced_pages(name, "train"), strict=False):
-            yield detector_input(page.image, min(1.0, _PAGE_SIDE / max(page.image.shape)))
-
-
-_SEEN: dict[str, Callable[[Bundle], Batches]] = {"lines": _lines_seen, "detector": _pages_seen}

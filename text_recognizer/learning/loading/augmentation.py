@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass
 class LineAugmentation:
-    """Draws a new variant of a line at each call.
+    """Draws a variant of a line from a random generator.
 
     rotation: degrees, standard deviation. shear: of x over y, standard deviation. stretch, size: range of
     horizontal and overall scale. shift: rows up or down, standard deviation; with `size` it stands for
@@ -29,9 +29,8 @@ class LineAugmentation:
     pen: float = 0.35
     spans: int = 2
 
-    def __call__(self, image: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    def __call__(self, image: NDArray[np.uint8], columns: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A line image uint8 (H, W) -> a variant uint8 (H, W') with W' at most `columns`."""
-        rng = np.random.default_rng(np.random.randint(2**31))
         if rng.random() > self.probability:
             return image
         return self.ink(self._warp(image, columns, rng), rng)
@@ -87,7 +86,7 @@ class LineAugmentation:
 
 @dataclass
 class CharacterAugmentation:
-    """Draws a new variant of a character at each call.
+    """Draws a variant of a character from a random generator.
 
     rotation: degrees, standard deviation. shear: of x over y, standard deviation. scale: range of the size, each
     direction for itself. shift: pixels, standard deviation. stroke: probability of thinner or thicker strokes.
@@ -100,9 +99,8 @@ class CharacterAugmentation:
     shift: float = 1.0
     stroke: float = 0.4
 
-    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         """A character image uint8 (H, W) -> a variant uint8 (H, W)."""
-        rng = np.random.default_rng(np.random.randint(2**31))
         if rng.random() > self.probability:
             return image
         height, width = image.shape

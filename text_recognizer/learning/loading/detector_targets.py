@@ -17,6 +17,7 @@ from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images.crop import resample
 from text_recognizer.images.normalize import ink_density, remove_rules
 from text_recognizer.learning.datasets.pages import TracedLine, TracedPage
+from text_recognizer.learning.loading.process_generator import ProcessGenerator
 from text_recognizer.recognition.layout.detector_input import PAPER_KERNEL, REACH_UNIT, STRIDE
 
 #: Height of a line's core band over its reach above the baseline: about the x-height.
@@ -173,12 +174,13 @@ class PageCrops(Dataset[MapExample]):
         self.items = [(part, number, complete) for part, complete in parts for number in range(len(part))]
         self.count, self.size, self.seed = count, size, seed
         self.augmentation = augmentation or PageAugmentation()
+        self.generator = ProcessGenerator()
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, number: int) -> MapExample:
-        rng = np.random.default_rng(np.random.randint(2**31) if self.seed is None else [self.seed, number])
+        rng = self.generator() if self.seed is None else np.random.default_rng([self.seed, number])
         part, index, complete = self.items[int(rng.integers(len(self.items)))]
         return self.view(part[index], complete, rng)
 

@@ -73,7 +73,6 @@ def _write(
     with (folder / "values.f16").open("wb") as file:
         for variant, index in track(numbers, description=f"features of {name}"):
             rng = np.random.default_rng([variant, index])
-            np.random.seed(variant * 1_000_003 + index)  # the augmentation draws its seed from here
             piece = (augmented if variant else plain).piece(index, rng)
             values = features(network, piece.values)
             values.tofile(file)

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, Sampler
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel
 from text_recognizer.learning.loading.augmentation import LineAugmentation
+from text_recognizer.learning.loading.process_generator import ProcessGenerator
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 
 WIDTH_STEP = 128  # widths of training batches are multiples of it
@@ -50,6 +51,7 @@ class MixedLines(Dataset[LineItem]):
         self.ends = np.cumsum([len(part) for part in parts])
         self.widths = np.concatenate([part.widths for part in parts])
         self.augmentation = augmentation
+        self.generator = ProcessGenerator()
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -58,7 +60,7 @@ class MixedLines(Dataset[LineItem]):
         index, columns = item
         part = int(np.searchsorted(self.ends, index, side="right"))
         image, label = self.parts[part][index - (self.ends[part - 1] if part else 0)]
-        image = self.augmentation(image, columns) if self.augmentation else image
+        image = self.augmentation(image, columns, self.generator()) if self.augmentation else image
         return image[:, :columns], label, columns
 
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
 
 from text_recognizer.learning.alignment.character_positions import (
     Columns,
@@ -19,6 +21,7 @@ from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.paragraphs import ParagraphDataset
 from text_recognizer.learning.datasets.sources import LineSource, ParagraphSource, line_dataset, paragraph_dataset
 from text_recognizer.learning.loading.augmentation import LineAugmentation
+from text_recognizer.learning.loading.line_batches import shard
 from text_recognizer.learning.loading.paragraph_batches import Piece, PieceSource, form_piece, line_piece
 
 
@@ -88,3 +91,43 @@ def piece_source(source: ParagraphSource, scale: float, augmentation: LineAugmen
         return FormPieces(paragraphs, places, scale, augmentation)
     known = "iam-paragraphs-..., pages-paragraphs and stacked-..."
     raise ValueError(f"{source.name} does not say where its lines are; there are {known}")
+
+
+class StepOrder(Sampler[int]):
+    """The numbers of an epoch's batches."""
+
+    def __init__(self, per_epoch: int) -> None:
+        self.per_epoch, self.epoch, self.done = per_epoch, 0, 0
+
+    def start_at(self, epoch: int, done: int = 0) -> None:
+        """The epoch whose numbers `__iter__` gives, and how many of its batches were done before an interruption."""
+        self.epoch, self.done = epoch, done
+
+    def __len__(self) -> int:
+        return len(self._mine())
+
+    def __iter__(self) -> Iterator[int]:
+        yield from (self.epoch * self.per_epoch + number for number in self._mine()[self.done :])
+
+    def _mine(self) -> range:
+        """The numbers of this process, where several train together: each takes as many."""
+        start, count, step = shard(self.per_epoch)
+        return range(start, -(-count // step) * step, step)
+
+
+class WholeParagraphs(Dataset[Piece]):
+    """The pieces of a source as they are. parts: the datasets that it is made of."""
+
+    def __init__(self, source: PieceSource) -> None:
+        self.source, self.parts = source, [source.dataset]
+
+    def __len__(self) -> int:
+        return len(self.source.writers)
+
+    def __getitem__(self, index: int) -> Piece:
+        return self.source.piece(index, np.random.default_rng(index))
+
+    def by_size(self, size: int) -> list[list[int]]:
+        """Batches of `size` pieces with a similar number of lines."""
+        order = np.argsort(self.source.counts, kind="stable").tolist()
+        return [order[start : start + size] for start in range(0, len(order), size)]

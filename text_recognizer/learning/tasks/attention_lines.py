@@ -1,23 +1,29 @@
-"""What attention networks for single lines learn from: the batches of `lines.py`, with the place of every character."""
+"""Lines, read by attention: the batches of `line_data.py` with the place of every character, and the task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.alignment.character_positions import Columns, line_places, with_newline
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel
+from text_recognizer.learning.evaluation.report import LINE_SETS, line_scores
 from text_recognizer.learning.loading.augmentation import LineAugmentation
 from text_recognizer.learning.loading.line_batches import Collate, LineItem, MixedLines
 from text_recognizer.learning.loading.paragraph_batches import AttentionBatch, token_arrays
-from text_recognizer.learning.tasks.attention import Teaching
+from text_recognizer.learning.tasks.attention import AttentionModule, Teaching
+from text_recognizer.learning.tasks.attention_task import AttentionTask
 from text_recognizer.learning.tasks.base import NetworkChoice, Optimization, Trainer
-from text_recognizer.learning.tasks.lines import LineData, LineDataModule
+from text_recognizer.learning.tasks.line_data import LineData, LineDataModule
+from text_recognizer.learning.tasks.lines import print_line_scores
+from text_recognizer.learning.tasks.task import Described, EvaluationOptions, register
 from text_recognizer.recognition.text.attention_networks import Tokens
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 
@@ -102,3 +108,48 @@ class AttentionLineExperiment:
     teaching: Teaching = field(default_factory=Teaching)
     optimization: Optimization = field(default_factory=Optimization)
     trainer: Trainer = field(default_factory=Trainer)
+
+
+@register("attention-lines")
+class AttentionLineTask(AttentionTask[AttentionLineExperiment]):
+    """Reads one line by attention."""
+
+    experiment = AttentionLineExperiment
+    evaluation_sets = LINE_SETS
+    kind = "lines by attention"
+
+    def check(self, experiment: AttentionLineExperiment) -> None:
+        """What `Task.check` raises; the alphabet is the usual one."""
+        super().check(experiment)
+        if experiment.data.extend_alphabet:
+            raise ValueError("the alphabet can be extended in experiments of task lines only")
+
+    def data(self, experiment: AttentionLineExperiment, module: AttentionModule) -> AttentionLineDataModule:
+        """Lines with the places of their characters."""
+        geometry = LineGeometry(columns_per_frame=module.network.cell[1])
+        return AttentionLineDataModule(experiment.data, module.alphabet, geometry, experiment.seed)
+
+    def settings(self, network: nn.Module, experiment: Described, alphabet: Alphabet) -> dict[str, Any]:
+        """Geometry, and how much is read at most."""
+        settings = super().settings(network, experiment, alphabet)
+        geometry = LineGeometry(columns_per_frame=settings["cell"][1])
+        return settings | {"longest": 300, "geometry": asdict(geometry)}
+
+    def measured(self, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """CER and WER of lines."""
+        return line_scores(bundle), {}
+
+    def print_scores(self, bundle: str, options: EvaluationOptions) -> None:
+        """CER and WER on lines, and on pages."""
+        print_line_scores(bundle, options)
+
+    def purpose(self, network: str) -> str:
+        """What it reads."""
+        return f"Reads one line of Latin handwriting or print, character by character: {network}."
+
+    def limits(self, sources: Sequence[str]) -> str:  # noqa: ARG002
+        """Likely words."""
+        return (
+            "As it knows what it wrote before, it may write a likely word where another one stands, or lose its way "
+            "and leave words out."
+        )

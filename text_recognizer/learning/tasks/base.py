@@ -1,4 +1,4 @@
-"""What the tasks share: common sections of an experiment, AdamW and its schedule, freezing, the base of text modules.
+"""What the tasks share: sections of an experiment, AdamW and its schedule, freezing, bases of modules and data.
 
 The learning rate warms up linearly and falls as a cosine to zero (AdamW: Loshchilov and Hutter, 2019). Where `decay`
 is below 1 it stays at its peak before it falls (warm-up, stable, decay: Hu et al., "MiniCPM", 2024): a run whose end
@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import cv2
 import lightning
@@ -26,6 +26,66 @@ from text_recognizer.learning.evaluation.error_rates import error_rates
 
 #: An image uint8 (H, W) of a validation set, its label, and what the network makes of it.
 Sample = tuple[NDArray[np.uint8], str, str]
+
+
+class Order(Protocol):
+    """The order of an epoch's batches: a sampler that can begin anywhere."""
+
+    epoch: int
+
+    def __len__(self) -> int: ...
+
+    def start_at(self, epoch: int, done: int = 0) -> None:
+        """The epoch to give, and how many of its batches were done before an interruption."""
+        ...
+
+
+@dataclass(frozen=True)
+class UsedSource:
+    """A source of a run: its name, what its scores call it, its dataset (or datasets), its folder if it has one."""
+
+    name: str
+    title: str
+    dataset: Any
+    path: str = ""
+
+
+class DataModule(lightning.LightningDataModule):
+    """The base of data modules: where an epoch begins, what is switched off to learn by heart, what is used.
+
+    data: the section of the experiment, with the sources `train` and `val`. order: of the training batches, None where
+    they are drawn at random. train, val: the samples of all training sources, and of each validation source; their
+    `parts` are the datasets of the sources.
+    """
+
+    data: Any
+    order: Order | None = None
+    train: Any = None
+    val: Any = ()
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Take the order of that epoch, unless it was begun already: a run that goes on may be in the midst of it."""
+        if self.order is not None and self.order.epoch != epoch:
+            self.order.start_at(epoch)
+
+    def start_at(self, epoch: int, batches: int, processes: int = 1) -> None:
+        """Go on in an epoch of which `batches` are done, where so many processes share them out."""
+        if self.order is not None:
+            # The processes do not yet know of each other here: the order is still the whole one.
+            share = -(-len(self.order) // processes)
+            self.order.start_at(epoch, batches % share)
+
+    def without_augmentation(self) -> None:
+        """Give every sample as it is."""
+        self.train.augmentation = None
+
+    def sources(self) -> list[UsedSource]:
+        """The sources of the run with their datasets, whose versions it records."""
+        parts = [part for samples in (self.train, *self.val) for part in samples.parts]
+        return [
+            UsedSource(source.name, getattr(source, "title", source.name), part, getattr(source, "path", ""))
+            for source, part in zip([*self.data.train, *self.data.val], parts, strict=True)
+        ]
 
 
 class TextModule(lightning.LightningModule):
@@ -43,10 +103,8 @@ class TextModule(lightning.LightningModule):
         self.readings: list[list[tuple[str, str]]] = []
 
     def on_train_epoch_start(self) -> None:
-        """Another order of the data every epoch, unless a few batches are to be learned by heart."""
-        order = self.trainer.datamodule.order  # type: ignore[attr-defined]
-        if order.epoch != self.current_epoch and not getattr(self.trainer, "overfit_batches", 0):
-            order.start_at(self.current_epoch)
+        """Another order of the data every epoch."""
+        self.trainer.datamodule.begin_epoch(self.current_epoch)  # type: ignore[attr-defined]
 
     def on_validation_epoch_start(self) -> None:
         """Forget the readings of the last validation."""

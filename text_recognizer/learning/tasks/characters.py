@@ -1,4 +1,4 @@
-"""Training of character recognisers with cross entropy: the Lightning module and its data.
+"""Single characters, learned with cross entropy: the Lightning module, its data, and the task.
 
 From the classes as they were drawn in training to the classes as they occur in text.
 
@@ -11,8 +11,9 @@ logit adjustment of Menon et al., ICLR 2021). Wholly undone, rare classes are ha
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -20,15 +21,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.images import CHARACTER_SIZE, CHARACTER_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.distributed import gathered
 from text_recognizer.learning.evaluation.characters import accuracies, confusion
+from text_recognizer.learning.evaluation.measures import ACCURACY, CLASS_MEAN, IGNORING_CASE
+from text_recognizer.learning.evaluation.report import CHARACTER_SETS, character_scores, print_characters
 from text_recognizer.learning.loading.augmentation import CharacterAugmentation
+from text_recognizer.learning.loading.character_batches import BalancedOrder, MixedCharacters, class_shares, collate
 from text_recognizer.learning.loading.line_batches import shard
-from text_recognizer.learning.synthesis.characters import CLASSES, CharacterDataset, CharacterSource, character_dataset
+from text_recognizer.learning.synthesis.characters import CLASSES, CharacterSource, character_dataset
 from text_recognizer.learning.tasks.base import (
+    DataModule,
     NetworkChoice,
     Optimization,
     Sample,
@@ -36,6 +43,8 @@ from text_recognizer.learning.tasks.base import (
     one_thread,
     optimizer_and_schedule,
 )
+from text_recognizer.learning.tasks.task import Described, EvaluationOptions, Task, register
+from text_recognizer.recognition.text.character_recognizer import CharacterRecognizer
 
 _log = logging.getLogger(__name__)
 
@@ -62,74 +71,24 @@ class CharacterData:
     workers: int = 1
 
 
-class MixedCharacters(Dataset[tuple[NDArray[np.uint8], int]]):
-    """Several character datasets one after the other; augmented where an augmentation is given."""
-
-    def __init__(self, parts: list[CharacterDataset], augmentation: CharacterAugmentation | None = None) -> None:
-        self.parts, self.augmentation = parts, augmentation
-        self.ends = np.cumsum([len(part) for part in parts])
-
-    def __len__(self) -> int:
-        return int(self.ends[-1])
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        part = int(np.searchsorted(self.ends, index, side="right"))
-        image, number = self.parts[part][index - (self.ends[part - 1] if part else 0)]
-        return (self.augmentation(image) if self.augmentation else image), number
-
-
-class BalancedOrder(Sampler[int]):
-    """Characters drawn with replacement from each part, rare classes more often than they occur.
-
-    per_part: characters drawn from each part per epoch. Another order every epoch, the same for the same seed.
-    Processes that train together share it out.
-    """
-
-    def __init__(self, parts: list[CharacterDataset], per_part: list[int], balance: float, seed: int = 0) -> None:
-        self.per_part, self.seed, self.epoch = per_part, seed, 0
-        self.starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-        self.shares = [_shares(part.labels, balance) for part in parts]
-
-    def start_at(self, epoch: int) -> None:
-        """The epoch whose order `__iter__` gives."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(range(*shard(sum(self.per_part))))
-
-    def __iter__(self) -> Iterator[int]:
-        rng = np.random.default_rng([self.seed, self.epoch])
-        drawn = [
-            start + rng.choice(len(shares), count, p=shares)
-            for start, shares, count in zip(self.starts, self.shares, self.per_part, strict=True)
-        ]
-        start, stop, step = shard(sum(self.per_part))
-        yield from rng.permutation(np.concatenate(drawn)).tolist()[start:stop:step]
-
-
-def _shares(labels: NDArray[np.int64], balance: float) -> NDArray[np.float64]:
-    """How likely each item is drawn."""
-    weights = class_shares(labels, balance)[labels] / np.bincount(labels)[labels]
-    return weights / weights.sum()
-
-
-def collate(items: list[tuple[NDArray[np.uint8], int]]) -> dict[str, Tensor]:
-    """image (B, 1, H, W) float32 in [0, 1], number (B,) int64."""
-    images = np.stack([image for image, _ in items])[:, None].astype(np.float32) / 255
-    return {"image": torch.from_numpy(images), "number": torch.tensor([number for _, number in items])}
-
-
-class CharacterDataModule(lightning.LightningDataModule):
+class CharacterDataModule(DataModule):
     """Loaders over the sources of a `CharacterData`."""
+
+    order: BalancedOrder
 
     def __init__(self, data: CharacterData, seed: int = 0) -> None:
         super().__init__()
         self.data = data
-        parts = _available(data)
+        parts = [character_dataset(source) for source in data.train]
         self.train = MixedCharacters(parts, data.augmentation)
         self.val = [MixedCharacters([character_dataset(source)]) for source in data.val]
         per_part = [source.characters or len(part) for source, part in zip(data.train, parts, strict=True)]
         self.order = BalancedOrder(parts, per_part, data.balance, seed)
+
+    def start_at(self, epoch: int, batches: int, processes: int = 1) -> None:
+        """Go on in an epoch of which so many batches are done: its order is one of characters."""
+        share = -(-len(self.order) // (self.data.batch * processes))
+        self.order.start_at(epoch, batches % share * self.data.batch)
 
     def train_dataloader(self) -> DataLoader:
         """Augmented characters, classes balanced."""
@@ -151,25 +110,6 @@ class CharacterDataModule(lightning.LightningDataModule):
         )
 
 
-def _available(data: CharacterData) -> list[CharacterDataset]:
-    """The training sources that are there. Optional ones that are not are named and taken out of the experiment,
-    so that what the run and its bundle say they learned from is true."""
-    sources, parts = [], []
-    for source in data.train:
-        try:
-            parts.append(character_dataset(source))
-        except (OSError, ModuleNotFoundError) as error:
-            if not source.optional:
-                raise
-            _log.warning("without %s: %s", source.name, error)
-            continue
-        sources.append(source)
-    if not parts:
-        raise ValueError("no source of characters is there to learn from")
-    data.train = sources
-    return parts
-
-
 class CharacterRecognizerModule(lightning.LightningModule):
     """A network that maps character images to logits, its loss, and its accuracy on the validation sources."""
 
@@ -180,9 +120,8 @@ class CharacterRecognizerModule(lightning.LightningModule):
         self.confusions: list[NDArray[np.int64]] = []
 
     def on_train_epoch_start(self) -> None:
-        """Another order of the characters every epoch, unless a few batches are to be learned by heart."""
-        if not getattr(self.trainer, "overfit_batches", 0):
-            self.trainer.datamodule.order.start_at(self.current_epoch)  # type: ignore[attr-defined]
+        """Another order of the characters every epoch."""
+        self.trainer.datamodule.begin_epoch(self.current_epoch)  # type: ignore[attr-defined]
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """Cross entropy with smoothed labels (Szegedy et al., 2016): a few cuts are labelled wrongly."""
@@ -219,13 +158,6 @@ class CharacterRecognizerModule(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW with warm-up and cosine."""
         return optimizer_and_schedule(self.network, self.optimization, int(self.trainer.estimated_stepping_batches))
-
-
-def class_shares(labels: NDArray[np.int64], balance: float) -> NDArray[np.float64]:
-    """How often each class (62,) is drawn: by its number to the power of 1 - balance, 0 where it does not occur."""
-    counts = np.bincount(labels, minlength=len(CLASSES)).astype(np.float64)
-    shares = np.where(counts > 0, np.maximum(counts, 1) ** (1 - balance), 0)
-    return shares / shares.sum()
 
 
 def prior_shift(data: dict[str, Any]) -> NDArray[np.float32]:
@@ -265,3 +197,82 @@ class CharacterExperiment:
     data: CharacterData = field(default_factory=CharacterData)
     optimization: Optimization = field(default_factory=Optimization)
     trainer: Trainer = field(default_factory=Trainer)
+
+
+@register("characters")
+class CharacterTask(Task[CharacterExperiment]):
+    """Reads a single character."""
+
+    experiment = CharacterExperiment
+    measures = (ACCURACY, CLASS_MEAN, IGNORING_CASE)
+    overfit_loss = 0.5  # with smoothed labels, at best 0.4
+    normalization = CHARACTER_VERSION
+    evaluation_sets = CHARACTER_SETS
+
+    def resolved(self, experiment: CharacterExperiment) -> CharacterExperiment:
+        """Without the optional sources that are not there, so that what a run says it learned from is true."""
+        sources = [source for source in experiment.data.train if not source.optional or _is_there(source)]
+        if not sources:
+            raise ValueError("no source of characters is there to learn from")
+        return replace(experiment, data=replace(experiment.data, train=sources))
+
+    def build(
+        self,
+        experiment: CharacterExperiment,
+        alphabet: Alphabet | None = None,  # noqa: ARG002
+    ) -> tuple[CharacterRecognizerModule, CharacterDataModule]:
+        """Module and data."""
+        names = self.validation_sets(experiment)
+        module = CharacterRecognizerModule(experiment.network, experiment.optimization, names)
+        return module, CharacterDataModule(experiment.data, experiment.seed)
+
+    def alphabet(self, module: lightning.LightningModule) -> str:  # noqa: ARG002
+        """The classes."""
+        return CLASSES
+
+    def classes(self, alphabet: Alphabet) -> int:
+        """The characters, without a blank."""
+        return len(alphabet.characters)
+
+    def network(self, experiment: Described, weights: Mapping[str, Tensor], alphabet: Alphabet) -> nn.Module:
+        """With the classes as frequent as `data.prior` asks for."""
+        network = super().network(experiment, weights, alphabet)
+        shift_logits(network, prior_shift(experiment["data"]))
+        return network
+
+    def settings(self, network: nn.Module, experiment: Described, alphabet: Alphabet) -> dict[str, Any]:  # noqa: ARG002
+        """Classes and the size of the image."""
+        return {"alphabet": "".join(alphabet.characters), "size": CHARACTER_SIZE, "temperature": 1.0}
+
+    def measured(self, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Accuracies."""
+        return character_scores(bundle), {}
+
+    def print_scores(self, bundle: str, options: EvaluationOptions) -> None:
+        """Accuracies and what is confused."""
+        print_characters(CharacterRecognizer(bundle), list(options.sources or CHARACTER_SETS), options.confusion)
+
+    def purpose(self, network: str) -> str:  # noqa: ARG002
+        """What it reads."""
+        return "Reads one character from its image: a digit, a capital or a small letter of the English alphabet."
+
+    def limits(self, sources: Sequence[str]) -> str:  # noqa: ARG002
+        """Classes that look alike."""
+        return (
+            "It always answers with one of its 62 classes: signs and accented letters it does not know. The size of a "
+            "character is normalised away, so c and C, o, O and 0, s and S, l, I and 1 are easily confused. It answers "
+            "classes about as often as they occur in the text that it learned from: what may be a small letter, a "
+            "capital or a digit is read as a small letter, so capitals and digits are read far worse than small "
+            "letters (the class mean counts them all alike). The characters that it was measured on were cut out of "
+            "lines by a line recogniser, and only those that it was sure of, so that others may be harder."
+        )
+
+
+def _is_there(source: CharacterSource) -> bool:
+    """Whether a source can be loaded; says so where it cannot."""
+    try:
+        character_dataset(source)
+    except (OSError, ModuleNotFoundError) as error:
+        _log.warning("without %s: %s", source.name, error)
+        return False
+    return True

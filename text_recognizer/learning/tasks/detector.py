@@ -1,9 +1,11 @@
-"""Training of the line detector: the Lightning module and its data."""
+"""The line detector: its Lightning module, its data, and the task."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -12,21 +14,31 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning import networks
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.pages import SPLIT_VERSION, TRACE_VERSION, traced_pages
+from text_recognizer.learning.evaluation.measures import PIXEL_F1, Measure
+from text_recognizer.learning.evaluation.report import PAGE_SETS, detector_scores
 from text_recognizer.learning.loading.detector_targets import MapExample, PageAugmentation, PageCrops, cached_pages
 from text_recognizer.learning.synthesis.lines import SYNTHETIC_VERSION, drawn_from
 from text_recognizer.learning.synthesis.pages import SyntheticPages
 from text_recognizer.learning.tasks.base import (
+    DataModule,
     NetworkChoice,
     Optimization,
     Sample,
     Trainer,
+    UsedSource,
     one_thread,
     optimizer_and_schedule,
 )
+from text_recognizer.learning.tasks.task import Batches, Described, EvaluationOptions, Task, register
 from text_recognizer.paths import cache_dir, data_dir
+from text_recognizer.recognition.bundle import Bundle
+from text_recognizer.recognition.layout.detector_input import detector_input
+
+_QUANTIZATION_PAGES, _PAGE_SIDE = 3, 1024  # pages of each source, and the longest side in pixels that they get
 
 
 @dataclass
@@ -54,7 +66,7 @@ def collate(examples: list[MapExample]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(a if name == "reach" else a[:, None]) for name, a in stacked.items()}
 
 
-class DetectorDataModule(lightning.LightningDataModule):
+class DetectorDataModule(DataModule):
     """Loaders over random views of the pages."""
 
     def __init__(self, data: DetectorData, fixed: bool = False) -> None:
@@ -82,6 +94,17 @@ class DetectorDataModule(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """Views of held-out pages, the same every epoch."""
         return self._loader(self.val)
+
+    def sources(self) -> list[UsedSource]:
+        """The pages of a split, real and synthetic, as one."""
+        parts = {split: {id(part): part for part, *_ in crops.items} for split, crops in self._splits().items()}
+        return [UsedSource("pages", f"pages-{split}", list(pages.values())) for split, pages in parts.items()]
+
+    def _splits(self) -> dict[str, PageCrops]:
+        return {"train": self.train, "val": self.val}
+
+    def without_augmentation(self) -> None:
+        """Nothing to do: to be learned by heart, its views are `fixed`."""
 
     def _loader(self, crops: PageCrops) -> DataLoader:
         return DataLoader(
@@ -160,3 +183,69 @@ class DetectorExperiment:
     data: DetectorData = field(default_factory=DetectorData)
     optimization: Optimization = field(default_factory=Optimization)
     trainer: Trainer = field(default_factory=Trainer)
+
+
+@register("detector")
+class DetectorTask(Task[DetectorExperiment]):
+    """Finds the lines of a page."""
+
+    experiment = DetectorExperiment
+    measures = (PIXEL_F1,)
+    losses = (Measure("core", "min"), Measure("reach", "min"))
+    overfit_loss = 0.3
+    shuffled_by_lightning = True  # its views are drawn at random
+    evaluation_sets = PAGE_SETS
+    quantizable = True
+
+    def build(
+        self,
+        experiment: DetectorExperiment,
+        alphabet: Alphabet | None = None,  # noqa: ARG002
+    ) -> tuple[LineDetectorModule, DetectorDataModule]:
+        """Module and data; the same views every epoch where batches are to be learned by heart."""
+        data = DetectorDataModule(experiment.data, fixed=experiment.trainer.overfit_batches > 0)
+        return LineDetectorModule(experiment.network, experiment.optimization), data
+
+    def validation_sets(self, experiment: DetectorExperiment) -> list[str]:  # noqa: ARG002
+        """One: the held-out pages of all sources together."""
+        return ["val"]
+
+    def classes(self, alphabet: Alphabet) -> None:  # noqa: ARG002
+        """None: it answers with maps."""
+        return
+
+    def settings(self, network: nn.Module, experiment: Described, alphabet: Alphabet) -> dict[str, Any]:  # noqa: ARG002
+        """The threshold of the core."""
+        return {"threshold": 0.5}
+
+    def quantization_batches(self, bundle: Bundle) -> Batches:
+        """Some pages of each source that it learned from."""
+        for name in bundle.provenance["experiment"]["data"]["pages"]:
+            for _, page in zip(range(_QUANTIZATION_PAGES), traced_pages(name, "train"), strict=False):
+                yield detector_input(page.image, min(1.0, _PAGE_SIDE / max(page.image.shape)))
+
+    def measured(self, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Precision, recall and F1 of lines."""
+        return detector_scores(bundle), {}
+
+    def print_scores(self, bundle: str, options: EvaluationOptions) -> None:  # noqa: ARG002
+        """Raise ValueError: a detector is measured on pages, together with what reads them."""
+        raise ValueError(f"{bundle} finds lines: measure it with `{self.evaluate_command(bundle)}`")
+
+    def purpose(self, network: str) -> str:  # noqa: ARG002
+        """What it finds."""
+        return (
+            "Finds the handwritten and printed lines of a page: a fully convolutional network that marks the core of "
+            "each line and how far it reaches above and below its baseline."
+        )
+
+    def limits(self, sources: Sequence[str]) -> str:  # noqa: ARG002
+        """Lines askew, and drawings."""
+        return (
+            "It learned from pages turned by up to 12 degrees: lines more askew, in circles or between other lines may "
+            "be missed. Drawings with letter-like strokes may be taken for lines."
+        )
+
+    def evaluate_command(self, bundle: str) -> str:
+        """The command that measures whole pages."""
+        return f"text-recognizer evaluate --pages --detector {bundle}"

@@ -1,24 +1,29 @@
-"""Training of line recognisers with CTC: the Lightning module and its data.
-
-The alphabet of a line recogniser that is to be trained: the usual one, and what else its lines hold.
-"""
+"""Lines, read with CTC: the Lightning module and the task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from text_recognizer.alphabet import CHARACTERS, Alphabet
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import networks
-from text_recognizer.learning.datasets.sources import LineSource, lines_within, open_lines
-from text_recognizer.learning.loading.augmentation import LineAugmentation
-from text_recognizer.learning.loading.line_batches import Collate, LineBatch, MixedLines, WidthBatches
+from text_recognizer.learning.datasets.exclusions import warn_if_few
+from text_recognizer.learning.datasets.sources import LineSource, open_lines
+from text_recognizer.learning.evaluation.line_scores import measured_lines
+from text_recognizer.learning.evaluation.measures import CER, WER
+from text_recognizer.learning.evaluation.report import LINE_SETS, print_lines, print_pages
+from text_recognizer.learning.loading.line_batches import LineBatch
 from text_recognizer.learning.tasks.base import (
+    DataModule,
     Frozen,
     NetworkChoice,
     Optimization,
@@ -26,65 +31,28 @@ from text_recognizer.learning.tasks.base import (
     TextModule,
     Trainer,
     freeze,
-    one_thread,
 )
-from text_recognizer.learning.tasks.warm_start import bundle_alphabet
-from text_recognizer.recognition.bundle import find_bundle
+from text_recognizer.learning.tasks.line_data import LineData, LineDataModule, line_alphabet
+from text_recognizer.learning.tasks.task import (
+    Batches,
+    Described,
+    EvaluationOptions,
+    Task,
+    as_begun,
+    begun_alphabet,
+    register,
+)
+from text_recognizer.learning.tasks.warm_start import bundle_origin
+from text_recognizer.learning.tasks.weights import adopted_shape, load_or_grow, with_start
+from text_recognizer.recognition.bundle import SHIPPED, Bundle, BundleError, find_bundle, load_bundle
+from text_recognizer.recognition.recognizer import TextRecognizer
 from text_recognizer.recognition.text.ctc import greedy, softmax
+from text_recognizer.recognition.text.ensemble import ensemble_settings
+from text_recognizer.recognition.text.language_model import TASK as LANGUAGE_TASK
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 
-
-@dataclass
-class LineData:
-    """What a line recogniser learns from and is measured on.
-
-    train: sources with the lines drawn from each per epoch. val: sources measured after an epoch.
-    columns: image columns in a batch (16 lines of 900). workers: processes that load and augment.
-    extend_alphabet: learn the characters of the training labels that the alphabet lacks, too. more_characters: learn
-    these, too.
-    """
-
-    train: list[LineSource] = field(default_factory=lambda: [LineSource("iam-train")])
-    val: list[LineSource] = field(default_factory=lambda: [LineSource("iam-val")])
-    augmentation: LineAugmentation = field(default_factory=LineAugmentation)
-    columns: int = 14400
-    workers: int = 1
-    extend_alphabet: bool = False
-    more_characters: str = ""
-
-
-class LineDataModule(lightning.LightningDataModule):
-    """Loaders over the sources of a `LineData`."""
-
-    def __init__(self, data: LineData, alphabet: Alphabet, geometry: LineGeometry, seed: int = 0) -> None:
-        super().__init__()
-        self.data = data
-        self.collate = Collate(alphabet, geometry)
-        train, val = ([lines_within(source, alphabet) for source in sources] for sources in (data.train, data.val))
-        self.train = MixedLines(train, data.augmentation)
-        self.val = [MixedLines([part]) for part in val]
-        per_epoch = [source.lines or len(part) for source, part in zip(data.train, self.train.parts, strict=True)]
-        balance = [source.balance for source in data.train]
-        self.order = WidthBatches(self.train, data.columns, geometry.margin, per_epoch, seed, balance=balance)
-
-    def train_dataloader(self) -> DataLoader:
-        """Augmented lines in batches of similar width."""
-        return self._loader(self.train, self.order)
-
-    def val_dataloader(self) -> list[DataLoader]:
-        """One loader a validation source."""
-        columns, margin = self.data.columns, self.collate.geometry.margin
-        return [self._loader(x, WidthBatches(x, columns, margin, [len(x)], fill=False)) for x in self.val]
-
-    def _loader(self, lines: MixedLines, batches: WidthBatches) -> DataLoader:
-        return DataLoader(
-            lines,
-            batch_sampler=batches,
-            num_workers=self.data.workers,
-            collate_fn=self.collate,
-            persistent_workers=self.data.workers > 0,
-            worker_init_fn=one_thread,
-        )
+_CALIBRATION_BATCHES = 30  # some hundred lines: enough for the mean and variance of each channel
+_QUANTIZATION_LINES = 32  # of each source, to see how large the numbers in a network get
 
 
 def ctc_loss(logits: Tensor, batch: LineBatch) -> Tensor:
@@ -155,17 +123,6 @@ class LineRecognizerModule(TextModule):
         return batch
 
 
-def line_alphabet(train: Iterable[LineSource], start_from: str = "", extend: bool = False, more: str = "") -> Alphabet:
-    """The characters of the bundle that training starts from, if any, then the usual ones, then `more`, then, where the
-    alphabet is to be extended, those of the training labels in the order of their code points."""
-    known = bundle_alphabet(find_bundle(start_from)) if start_from else Alphabet()
-    alphabet = known.extended(CHARACTERS + more)
-    if not extend:
-        return alphabet
-    labels = (label.text for source in train for label in open_lines(source).labels)
-    return alphabet.extended(sorted(set("".join(labels))))
-
-
 @dataclass
 class LineExperiment:
     """Training of a line recogniser. start_from: a bundle (a folder, or a shipped one's name) whose weights the
@@ -181,3 +138,149 @@ class LineExperiment:
     trainer: Trainer = field(default_factory=Trainer)
     shortcut_weight: float = 0.1
     frozen: Frozen = field(default_factory=Frozen)
+
+
+_HANDS = {
+    "print": "Print and tidy hands of today are what it knows best. Historical hands",
+    "fr": "English and French hands of today are what it knows best. Historical hands",
+    "en": "English hands of today are what it knows best. French and historical hands",
+}
+
+
+@register("lines")
+class LineTask(Task[LineExperiment]):
+    """Reads one line by CTC."""
+
+    experiment = LineExperiment
+    measures = (CER, WER)
+    overfit_loss = 0.2
+    evaluation_sets = LINE_SETS
+    kind = "lines by CTC"
+    quantizable = True
+
+    def resolved(self, experiment: LineExperiment) -> LineExperiment:
+        """With the shape of the bundle that it begins with."""
+        if not experiment.start_from:
+            return experiment
+        start = load_bundle(experiment.start_from, self.name, self.normalization).folder
+        return replace(experiment, network=adopted_shape(experiment.network, start))
+
+    def resumed(self, experiment: LineExperiment, begun: Described) -> tuple[LineExperiment, Alphabet]:
+        """With the alphabet and the shape of the network that it began with."""
+        return replace(experiment, network=as_begun(experiment.network, begun)), begun_alphabet(begun)
+
+    def build(
+        self, experiment: LineExperiment, alphabet: Alphabet | None = None
+    ) -> tuple[LineRecognizerModule, LineDataModule]:
+        """Module and data."""
+        data = experiment.data
+        alphabet = alphabet or line_alphabet(
+            data.train, experiment.start_from, data.extend_alphabet, data.more_characters
+        )
+        module = LineRecognizerModule(
+            experiment.network,
+            alphabet,
+            experiment.optimization,
+            self.validation_sets(experiment),
+            experiment.shortcut_weight,
+            experiment.frozen,
+        )
+        geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(module.network))
+        lines = LineDataModule(data, alphabet, geometry, experiment.seed)
+        warn_if_few(len(lines.train), experiment.start_from)
+        return module, lines
+
+    def origin(self, experiment: LineExperiment) -> dict[str, str]:
+        """Of the bundle that it begins with."""
+        return bundle_origin(find_bundle(experiment.start_from)) if experiment.start_from else {}
+
+    def begin(self, experiment: LineExperiment, module: lightning.LightningModule, data: DataModule) -> None:
+        """Begin with a bundle's weights, batch normalisation measured on some of the run's own batches."""
+        if not experiment.start_from:
+            return
+        own, lines = cast(LineRecognizerModule, module), cast(LineDataModule, data)
+        # What keeps its statistics need not know them: the network computes what the bundle computes either way.
+        images = None if experiment.frozen.statistics else _calibration_images(lines)
+        load_or_grow(own.network, find_bundle(experiment.start_from), own.alphabet, images)
+
+    def alphabet(self, module: lightning.LightningModule) -> str:
+        """Its characters, those of the labels included where it was extended."""
+        return "".join(cast(LineRecognizerModule, module).alphabet.characters)
+
+    def settings(self, network: nn.Module, experiment: Described, alphabet: Alphabet) -> dict[str, Any]:  # noqa: ARG002
+        """Alphabet and geometry."""
+        geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(network))
+        return {"alphabet": "".join(alphabet.characters), "geometry": asdict(geometry), "temperature": 1.0}
+
+    def stretched(self, settings: Described, stretch: float) -> dict[str, Any]:
+        """With another geometry."""
+        return {**settings, "geometry": settings["geometry"] | {"stretch": stretch}}
+
+    def partners(self, language: str, detector: str) -> dict[str, str]:
+        """The language model that reads with it, and the detector that finds its lines."""
+        asked = {"language": load_bundle(language, LANGUAGE_TASK, 0)}
+        asked["detector"] = load_bundle(detector, "detector", NORMALIZATION_VERSION)
+        return {name: _reference(bundle) for name, bundle in asked.items()}
+
+    def with_start(self, experiment: dict[str, Any], weights: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+        """In a mean with the bundle that it began with."""
+        return with_start(experiment, weights, share)
+
+    def quantization_batches(self, bundle: Bundle) -> Batches:
+        """Some lines of each source that it learned from."""
+        geometry = LineGeometry(**bundle.settings["geometry"])
+        sources = bundle.provenance["experiment"]["data"]["train"]
+        if not sources:
+            raise BundleError(
+                f"{bundle.folder} learned from no data that could show how large its numbers get: train it first"
+            )
+        for source in (row for index, row in enumerate(sources) if row not in sources[:index]):
+            # No more synthetic ones than are asked for.
+            dataset = open_lines(replace(LineSource(**source), count=_QUANTIZATION_LINES))  # whatever their labels say
+            for index in np.linspace(0, len(dataset) - 1, _QUANTIZATION_LINES).astype(int):
+                yield geometry.batch([dataset[int(index)][0]])
+
+    def ensemble_settings(
+        self, members: Sequence[Bundle], names: Sequence[str], weights: Sequence[float]
+    ) -> dict[str, Any]:
+        """Of the mean of aligned posteriors."""
+        return ensemble_settings(members, names, weights)
+
+    def measured(self, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Scores alone and with the language model, and the calibration of its confidence."""
+        scores, weights = measured_lines(bundle)
+        return scores, {"calibration": weights}
+
+    def print_scores(self, bundle: str, options: EvaluationOptions) -> None:
+        """CER and WER on lines, and on pages."""
+        print_line_scores(bundle, options)
+
+    def purpose(self, network: str) -> str:
+        """What it reads."""
+        return f"Reads one line of Latin handwriting or print from its image: {network} trained with CTC."
+
+    def limits(self, sources: Sequence[str]) -> str:
+        """Hands, scripts and names."""
+        known = "print" if not sources else "fr" if "copiste" in sources else "en"
+        return (
+            f"{_HANDS[known]} it reads far worse; vertical text, formulas and scripts "
+            "other than Latin it does not know. It decides letter by letter: names and numbers deserve a look."
+        )
+
+
+def print_line_scores(bundle: str, options: EvaluationOptions) -> None:
+    """Print CER and WER of whatever reads lines, on lines and, where asked, on pages."""
+    recognizer = TextRecognizer(lines=bundle, detector=options.detector, language=options.language, looks=options.looks)
+    print_lines(recognizer.line_reader, list(options.sources or LINE_SETS), options.worst)
+    if options.pages:
+        print_pages(recognizer)
+
+
+def _calibration_images(data: LineDataModule) -> Iterator[Tensor]:
+    """Images of some training batches, (B, 1, H, W) each."""
+    yield from (batch.images for batch in itertools.islice(data.train_dataloader(), _CALIBRATION_BATCHES))
+
+
+def _reference(bundle: Bundle) -> str:
+    """What a bundle calls another one: a shipped one by its name, others by where they are, whoever reads them."""
+    return bundle.folder.name if bundle.folder.parent == SHIPPED else str(bundle.folder.resolve())

@@ -1,42 +1,42 @@
-"""Training of paragraph recognisers: their data, composed as it is asked for, and the weights that they start from."""
+"""Paragraphs, read by attention: their data, composed as they are asked for, and the task."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any
 
-import lightning
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.paragraphs import LINE_HEIGHT
 from text_recognizer.learning.datasets.sources import ParagraphSource
+from text_recognizer.learning.evaluation.error_rates import PARAGRAPH_SETS, paragraph_scores, print_paragraphs
 from text_recognizer.learning.loading.augmentation import LineAugmentation
 from text_recognizer.learning.loading.feature_cache import frozen_pieces, paper_features, weights_hash
-from text_recognizer.learning.loading.line_batches import shard
-from text_recognizer.learning.loading.paragraph_batches import Composer, ParagraphBatches, Piece, PieceSource, collate
-from text_recognizer.learning.loading.paragraph_sources import piece_source, whole_paragraphs
+from text_recognizer.learning.loading.paragraph_batches import Composer, ParagraphBatches, PieceSource, collate
+from text_recognizer.learning.loading.paragraph_sources import (
+    StepOrder,
+    WholeParagraphs,
+    piece_source,
+    whole_paragraphs,
+)
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
 from text_recognizer.learning.tasks.attention import AttentionModule, Teaching
-from text_recognizer.learning.tasks.attention_lines import AttentionLineDataModule, AttentionLineExperiment
-from text_recognizer.learning.tasks.base import NetworkChoice, Optimization, Trainer, one_thread
-from text_recognizer.learning.tasks.lines import LineData
-from text_recognizer.learning.tasks.warm_start import calibrate, load_bundle_cnn
-from text_recognizer.learning.tasks.weights import adopt_shape
+from text_recognizer.learning.tasks.attention_task import AttentionTask
+from text_recognizer.learning.tasks.base import DataModule, NetworkChoice, Optimization, Trainer, one_thread
+from text_recognizer.learning.tasks.task import Described, EvaluationOptions, register
 from text_recognizer.paths import runs_dir
 from text_recognizer.recognition.bundle import file_hash, find_bundle
+from text_recognizer.recognition.layout.detector import OWN_DETECTOR, LineDetector
 from text_recognizer.recognition.text.attention_networks import Tokens
-from text_recognizer.recognition.text.line_geometry import LineGeometry
-
-_CALIBRATION_BATCHES = 10
+from text_recognizer.recognition.text.paragraph_recognizer import ParagraphTextRecognizer
 
 
 @dataclass
@@ -62,52 +62,14 @@ class ParagraphData:
     workers: int = 1
 
 
-class StepOrder(Sampler[int]):
-    """The numbers of an epoch's batches."""
-
-    def __init__(self, per_epoch: int) -> None:
-        self.per_epoch, self.epoch, self.done = per_epoch, 0, 0
-
-    def start_at(self, epoch: int, done: int = 0) -> None:
-        """The epoch whose numbers `__iter__` gives, and how many of its batches were done before an interruption."""
-        self.epoch, self.done = epoch, done
-
-    def __len__(self) -> int:
-        return len(self._mine())
-
-    def __iter__(self) -> Iterator[int]:
-        yield from (self.epoch * self.per_epoch + number for number in self._mine()[self.done :])
-
-    def _mine(self) -> range:
-        """The numbers of this process, where several train together: each takes as many."""
-        start, count, step = shard(self.per_epoch)
-        return range(start, -(-count // step) * step, step)
-
-
-class WholeParagraphs(Dataset[Piece]):
-    """The pieces of a source as they are. parts: the datasets that it is made of."""
-
-    def __init__(self, source: PieceSource) -> None:
-        self.source, self.parts = source, [source.dataset]
-
-    def __len__(self) -> int:
-        return len(self.source.writers)
-
-    def __getitem__(self, index: int) -> Piece:
-        return self.source.piece(index, np.random.default_rng(index))
-
-    def by_size(self, size: int) -> list[list[int]]:
-        """Batches of `size` pieces with a similar number of lines."""
-        order = np.argsort(self.source.counts, kind="stable").tolist()
-        return [order[start : start + size] for start in range(0, len(order), size)]
-
-
-class ParagraphDataModule(lightning.LightningDataModule):
+class ParagraphDataModule(DataModule):
     """Loaders over the sources of a `ParagraphData`; of a network with a frozen encoder, over its features.
 
     origin: where the frozen weights come from. Averaging changes their last bits, and the features that are stored must
     be found again by a run that goes on; without it the weights themselves are the key.
     """
+
+    order: StepOrder
 
     def __init__(
         self,
@@ -165,6 +127,9 @@ class ParagraphDataModule(lightning.LightningDataModule):
         together = partial(collate, tokens=self.tokens)
         return [DataLoader(val, batch_sampler=val.by_size(7), collate_fn=together) for val in self.val]
 
+    def without_augmentation(self) -> None:
+        """Nothing to do: a batch is composed once to be learned by heart, variants of its pieces included."""
+
     def _frozen_training(self, origin: str) -> list[PieceSource]:
         variants = self.data.variants
         marks = (origin, self.data.scale, self.data.augmentation if variants > 1 else None)
@@ -173,78 +138,6 @@ class ParagraphDataModule(lightning.LightningDataModule):
             frozen_pieces(self.network, one, other, source.name, variants, *marks)
             for source, one, other in zip(self.data.train, plain, self.augmented, strict=True)
         ]
-
-
-def build_attention(
-    experiment: ParagraphExperiment | AttentionLineExperiment,
-) -> tuple[AttentionModule, ParagraphDataModule | AttentionLineDataModule]:
-    """The Lightning module and data module of an experiment on paragraphs or on lines."""
-    start = experiment.start_from
-    if start and not (runs_dir() / start / "last.ckpt").is_file():
-        adopt_shape(experiment.network, find_bundle(start))
-    module = AttentionModule(
-        experiment.network,
-        Alphabet(),
-        experiment.optimization,
-        experiment.teaching,
-        [source.name for source in experiment.data.val],
-        experiment.freeze_encoder,
-    )
-    if isinstance(experiment.data, LineData):
-        geometry = LineGeometry(columns_per_frame=module.network.cell[1])
-        return module, AttentionLineDataModule(experiment.data, module.alphabet, geometry, experiment.seed)
-    data = ParagraphDataModule(
-        experiment.data,
-        module.tokens,
-        module.network,
-        experiment.freeze_encoder,
-        experiment.trainer.epochs,
-        experiment.seed,
-        _origin(experiment.start_from) if experiment.freeze_encoder else "",
-    )
-    return module, data
-
-
-def _origin(start: str) -> str:
-    """Says which weights a run begins with; nothing for random ones."""
-    if not start:
-        return ""
-    checkpoint = runs_dir() / start / "last.ckpt"
-    return fingerprint(checkpoint) if checkpoint.is_file() else file_hash(find_bundle(start) / "model.onnx")
-
-
-def begin_with(start: str, module: lightning.LightningModule, data: lightning.LightningDataModule) -> None:
-    """Begin with a run's averaged weights (all of them, or its CNN if its network is another), or with a bundle's CNN.
-
-    Where a bundle's CNN goes on learning, its batch normalisation is measured on this run's own images first. Raises
-    ValueError where the weights are of another shape.
-    """
-    assert isinstance(module, AttentionModule)
-    assert isinstance(data, ParagraphDataModule | AttentionLineDataModule)
-    checkpoint = runs_dir() / start / "last.ckpt"
-    if checkpoint.is_file():
-        _load_run(checkpoint, module)
-        return
-    cnn = cast(nn.Module, module.network.cnn)
-    load_bundle_cnn(cnn, find_bundle(start))
-    if not module.freeze_encoder:
-        data.setup("fit")
-        batches = itertools.islice(data.train_dataloader(), _CALIBRATION_BATCHES)
-        calibrate(cnn, (batch.maps for batch in batches))
-
-
-def _load_run(checkpoint: Path, module: AttentionModule) -> None:
-    """The averaged weights of a run: all, or those of the CNN. Raises ValueError where shapes differ."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
-    try:
-        if state.keys() == module.state_dict().keys():
-            module.load_state_dict(state)
-        else:
-            prefix = "network.cnn."
-            cnn = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-            cast(nn.Module, module.network.cnn).load_state_dict(cnn)
-    except RuntimeError as error:
-        raise ValueError(f"{checkpoint} is of another network than the experiment's: {error}") from error
 
 
 @dataclass
@@ -262,3 +155,59 @@ class ParagraphExperiment:
     teaching: Teaching = field(default_factory=Teaching)
     optimization: Optimization = field(default_factory=Optimization)
     trainer: Trainer = field(default_factory=Trainer)
+
+
+@register("paragraphs")
+class ParagraphTask(AttentionTask[ParagraphExperiment]):
+    """Reads a paragraph without finding its lines first."""
+
+    experiment = ParagraphExperiment
+    evaluation_sets = PARAGRAPH_SETS
+    kind = "paragraphs by attention"
+
+    def data(self, experiment: ParagraphExperiment, module: AttentionModule) -> ParagraphDataModule:
+        """Composed paragraphs, of a frozen encoder its features."""
+        return ParagraphDataModule(
+            experiment.data,
+            module.tokens,
+            module.network,
+            experiment.freeze_encoder,
+            experiment.trainer.epochs,
+            experiment.seed,
+            _origin(experiment.start_from) if experiment.freeze_encoder else "",
+        )
+
+    def settings(self, network: nn.Module, experiment: Described, alphabet: Alphabet) -> dict[str, Any]:
+        """Scale of the page, and how much is read at most."""
+        more = {"longest": 1500, "scale": experiment["data"]["scale"], "line_height": LINE_HEIGHT}
+        return super().settings(network, experiment, alphabet) | more
+
+    def measured(self, bundle: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """CER and WER of paragraphs."""
+        return paragraph_scores(bundle), {}
+
+    def print_scores(self, bundle: str, options: EvaluationOptions) -> None:
+        """CER and WER of paragraphs."""
+        detector = "detector" if options.detector == OWN_DETECTOR else options.detector
+        recognizer = ParagraphTextRecognizer(bundle, LineDetector(detector))
+        print_paragraphs(recognizer, list(options.sources or PARAGRAPH_SETS), options.worst)
+
+    def purpose(self, network: str) -> str:
+        """What it reads."""
+        return f"Reads one paragraph of Latin handwriting without finding its lines first: {network}."
+
+    def limits(self, sources: Sequence[str]) -> str:  # noqa: ARG002
+        """Columns, and lines that are lost."""
+        return (
+            "One column of English handwriting of today, of two to a dozen lines, upright, is what it knows. It may "
+            "write a likely word where another one stands, lose its way, and leave a line out or read one twice. Boxes "
+            "of words are where its attention was. Finding the lines and reading each of them makes fewer errors."
+        )
+
+
+def _origin(start: str) -> str:
+    """Says which weights a run begins with; nothing for random ones."""
+    if not start:
+        return ""
+    checkpoint = runs_dir() / start / "last.ckpt"
+    return fingerprint(checkpoint) if checkpoint.is_file() else file_hash(find_bundle(start) / "model.onnx")

@@ -39,9 +39,9 @@ def can_grow(small: CRNNConfig, large: CRNNConfig) -> bool:
     return stages[0] == stages[1] and all(few <= many for few, many in zip(*sizes, strict=True))
 
 
-def adopt_shape(choice: NetworkChoice, folder: Path) -> None:
-    """Give a network the shape of the bundle in `folder` that it begins with, where the choice names no other one; to
-    a reader of paragraphs that begins with a CRNN, the shape of its CNN."""
+def adopted_shape(choice: NetworkChoice, folder: Path) -> NetworkChoice:
+    """The choice of a network with the shape of the bundle in `folder` that it begins with, where it names no other
+    one; of a reader of paragraphs that begins with a CRNN, with the shape of its CNN."""
     begun = _choice(folder)
     fields = begun.get("fields", {})
     if begun.get("name") == choice.name:
@@ -49,7 +49,7 @@ def adopt_shape(choice: NetworkChoice, folder: Path) -> None:
     else:
         both = (begun.get("name"), choice.name) == ("crnn", "resnet-transformer")
         known = fields.keys() & {"stem", "channels", "blocks"} if both else set()
-    choice.fields = {name: fields[name] for name in sorted(known)} | choice.fields
+    return NetworkChoice(choice.name, {name: fields[name] for name in sorted(known)} | choice.fields)
 
 
 def smaller(network: CRNN, folder: Path) -> CRNN | None:
@@ -148,7 +148,7 @@ def with_start(experiment: dict[str, Any], weights: dict[str, Tensor], share: fl
     """
     if not 0 <= share <= 1:
         raise ValueError(f"the share of the run's weights is from 0 to 1, not {share}")
-    if experiment["task"] != "lines" or not experiment.get("start_from"):
+    if not experiment.get("start_from"):
         raise ValueError("only a line recogniser that began with a bundle (start_from) can be blended with it")
     folder, choice, alphabet = find_bundle(experiment["start_from"]), experiment["network"], experiment["alphabet"]
     network = networks.build(choice["name"], classes=len(Alphabet(alphabet)), **choice["fields"])

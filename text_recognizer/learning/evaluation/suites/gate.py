@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION
-from text_recognizer.learning.evaluation.suites.readers import open_reader
+from text_recognizer.learning.evaluation.suites.readers import open_reader, reader_of
 from text_recognizer.learning.evaluation.suites.run import SuiteResult, run_suite
 from text_recognizer.learning.evaluation.suites.suite import Suite
 from text_recognizer.recognition.bundle import SHIPPED, BundleError, bundle_task, file_hash, find_bundle, load_bundle
@@ -70,8 +69,7 @@ def damages(bundle: Path) -> list[str]:
     try:
         task = bundle_task(bundle)
         slot_of(task)
-        version = CHARACTER_VERSION if task == "characters" else NORMALIZATION_VERSION
-        settings = load_bundle(bundle, task, version).settings
+        settings = load_bundle(bundle, task, reader_of(task).normalization).settings
         found = _other_weights(bundle) + _missing_partners(bundle, settings)
         if not found:
             open_reader(bundle)

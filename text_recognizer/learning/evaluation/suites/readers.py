@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from text_recognizer.alphabet import normalize_text
-from text_recognizer.images import to_gray
+from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION, to_gray
 from text_recognizer.learning.evaluation.pages import match_lines, overlaps
 from text_recognizer.learning.evaluation.suites.suite import Case, Suite
 from text_recognizer.recognition.bundle import Bundle, bundle_task, find_bundle
 from text_recognizer.recognition.layout.detector import LineDetector
 from text_recognizer.recognition.recognizer import open_line_reader
-from text_recognizer.recognition.registry import slot_of
 from text_recognizer.recognition.text.character_recognizer import CharacterRecognizer
 from text_recognizer.recognition.text.line_recognizer import NO_LANGUAGE
 from text_recognizer.recognition.text.paragraph_recognizer import ParagraphTextRecognizer
@@ -32,13 +31,19 @@ _THREADS = 1  # so that processor time says what reading costs, whatever else th
 
 
 class TaskReader(ABC):
-    """A model of some slot. An answer is whatever it makes of an image; errors are counted against another answer.
+    """A model of some task. An answer is whatever it makes of an image; errors are counted against another answer.
 
-    measures: of what it makes of datasets, the first of them also of a suite's images.
+    measures: of what it makes of datasets, the first of them also of a suite's images. normalization: version of the
+    images that it reads.
     """
 
     measures: tuple[str, ...] = ("CER", "WER")
+    normalization: int = NORMALIZATION_VERSION
     bundle: Bundle
+
+    @abstractmethod
+    def __init__(self, bundle: Path, language: str = NO_LANGUAGE) -> None:
+        """Open a bundle; language: model that it is read with, where it reads lines."""
 
     @property
     def measure(self) -> str:
@@ -71,10 +76,32 @@ class TaskReader(ABC):
         return sum(path.stat().st_size for path in files)
 
 
+_READERS: dict[str, type[TaskReader]] = {}
+_Reader = TypeVar("_Reader", bound=type[TaskReader])
+
+
+def reads(*tasks: str) -> Callable[[_Reader], _Reader]:
+    """Class decorator: bundles of these tasks are asked by this reader."""
+
+    def decorate(reader: _Reader) -> _Reader:
+        _READERS.update(dict.fromkeys(tasks, reader))
+        return reader
+
+    return decorate
+
+
+def reader_of(task: str) -> type[TaskReader]:
+    """The reader of bundles of a task. Raises ValueError where there is none."""
+    if task not in _READERS:
+        raise ValueError(f"suites cannot ask bundles for {task!r}; they ask those for {', '.join(_READERS)}")
+    return _READERS[task]
+
+
+@reads("lines", "attention-lines")
 class LineReader(TaskReader):
     """Reads crops of lines, by CTC or by attention, with the language model of the bundle where it has one."""
 
-    def __init__(self, bundle: Path, language: str) -> None:
+    def __init__(self, bundle: Path, language: str = NO_LANGUAGE) -> None:
         self.recognizer = open_line_reader(bundle, _THREADS, None if language == NO_LANGUAGE else language)
         self.bundle = self.recognizer.bundle
 
@@ -83,10 +110,11 @@ class LineReader(TaskReader):
         return [line.text for line in self.recognizer.read(images)]
 
 
+@reads("paragraphs")
 class ParagraphReader(TaskReader):
     """Reads images of paragraphs, a newline as a space. The detector is the shipped one."""
 
-    def __init__(self, bundle: Path) -> None:
+    def __init__(self, bundle: Path, language: str = NO_LANGUAGE) -> None:  # noqa: ARG002
         self.recognizer = ParagraphTextRecognizer(bundle, LineDetector(threads=_THREADS), _THREADS)
         self.bundle = self.recognizer.bundle
 
@@ -95,12 +123,14 @@ class ParagraphReader(TaskReader):
         return [" ".join(line.text for line in self.recognizer.read(image)) for image in images]
 
 
+@reads("characters")
 class CharacterReader(TaskReader):
     """Reads rows of square cells with a character each; an answer has a text for each cell."""
 
     measures = ("error rate",)
+    normalization = CHARACTER_VERSION
 
-    def __init__(self, bundle: Path) -> None:
+    def __init__(self, bundle: Path, language: str = NO_LANGUAGE) -> None:  # noqa: ARG002
         self.recognizer = CharacterRecognizer(bundle, _THREADS)
         self.bundle = self.recognizer.bundle
 
@@ -122,12 +152,13 @@ class CharacterReader(TaskReader):
         return "".join(character or " " for character in answer)
 
 
+@reads("detector")
 class DetectorReader(TaskReader):
     """Finds lines; an answer is their outlines, and the image's size."""
 
     measures = ("1 - F1",)
 
-    def __init__(self, bundle: Path) -> None:
+    def __init__(self, bundle: Path, language: str = NO_LANGUAGE) -> None:  # noqa: ARG002
         self.detector = LineDetector(bundle, _THREADS)
         self.bundle = self.detector.bundle
 
@@ -157,14 +188,8 @@ class DetectorReader(TaskReader):
 
 
 def open_reader(bundle: str | os.PathLike[str], language: str = "auto") -> TaskReader:
-    """The reader of a bundle of any slot. Raises BundleError for one that cannot be used, ValueError for others."""
-    task, folder = bundle_task(bundle), find_bundle(bundle)
-    readers: dict[str, Callable[[Path], TaskReader]] = {
-        "paragraphs": ParagraphReader,
-        "characters": CharacterReader,
-        "detector": DetectorReader,
-    }
-    return LineReader(folder, language) if slot_of(task) == "lines" else readers[task](folder)
+    """The reader of a bundle. Raises BundleError for one that cannot be used, ValueError for one of another task."""
+    return reader_of(bundle_task(bundle))(find_bundle(bundle), language)
 
 
 def _cells(image: Image) -> list[Image]:

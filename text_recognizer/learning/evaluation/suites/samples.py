@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +66,13 @@ def check_sets(names: Sequence[str]) -> None:
         )
 
 
-def read_set(reader: TaskReader, name: str) -> Samples:
+@singledispatch
+def read_set(reader: TaskReader, name: str) -> Samples:  # noqa: ARG001
     """What the reader makes of a dataset of its kind. Raises ValueError for another kind."""
-    for kind, read in _READ.items():
-        if isinstance(reader, kind):
-            return read(reader, name)
     raise ValueError(f"nothing measures {reader.bundle.task} on datasets")
 
 
+@read_set.register
 def _lines(reader: LineReader, name: str) -> Samples:
     dataset = line_dataset(LineSource(name))
     labels, recognizer = dataset.labels, reader.recognizer
@@ -100,6 +100,7 @@ def _lines(reader: LineReader, name: str) -> Samples:
     )
 
 
+@read_set.register
 def _paragraphs(reader: ParagraphReader, name: str) -> Samples:
     dataset = paragraph_dataset(ParagraphSource(name))
     truths = [normalize_text(label.text) for label in dataset.labels]
@@ -118,6 +119,7 @@ def _paragraphs(reader: ParagraphReader, name: str) -> Samples:
     )
 
 
+@read_set.register
 def _characters(reader: CharacterReader, name: str) -> Samples:
     if reader.recognizer.classes != CLASSES:
         raise ValueError(f"{reader.bundle.folder} knows other classes than {CLASSES}")
@@ -137,6 +139,7 @@ def _characters(reader: CharacterReader, name: str) -> Samples:
     )
 
 
+@read_set.register
 def _pages(reader: DetectorReader, name: str) -> Samples:
     pages = _traced(name)
     found = [reader.errors(reader.answers([page.image])[0], [line.polygon for line in page.lines]) for page in pages]
@@ -172,11 +175,3 @@ def line_distances(read: Sequence[Sequence[str]], true: Sequence[Sequence[str]])
     """Edits from each reading to its truth, and the lengths of the truths: (N,) each."""
     edits = [Levenshtein.distance(a, b) for a, b in zip(read, true, strict=True)]
     return np.array(edits, np.int64), np.array([len(b) for b in true], np.int64)
-
-
-_READ: dict[type[TaskReader], Callable[..., Samples]] = {
-    LineReader: _lines,
-    ParagraphReader: _paragraphs,
-    CharacterReader: _characters,
-    DetectorReader: _pages,
-}

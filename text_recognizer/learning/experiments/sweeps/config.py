@@ -13,17 +13,13 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from text_recognizer.learning import tasks
 from text_recognizer.learning.experiments.config import Experiment, load_experiment
 from text_recognizer.learning.experiments.fields import check, read_yaml, unknown
 
 #: What may be said of a field: the kinds of ranges, and how many values each takes (0: one or more).
 KINDS = {"choice": 0, "grid": 0, "uniform": 2, "loguniform": 2, "randint": 2}
 LISTS = ("choice", "grid")
-
-#: What experiments log of each validation source, by task, and the measures of which less is better.
-_MEASURES = {"characters": ("accuracy", "class_mean", "ignoring_case")}
-_DETECTOR, _TEXT = ("val/pixel_f1", "val/core", "val/reach"), ("cer", "wer")
-_ERRORS = ("cer", "wer", "core", "reach")
 
 _Section = TypeVar("_Section")
 
@@ -183,12 +179,12 @@ def _ends(kind: str, values: list[Any]) -> list[Any]:
 
 def _check_metric(sweep: Sweep, experiment: Experiment) -> None:
     """The metric is one that the experiment logs; where no mode is given, the metric's own is filled in."""
-    sources = [source.name for source in getattr(experiment.data, "val", [])]
-    measures = _MEASURES.get(experiment.task, _TEXT)
-    known = [f"{source}/{measure}" for source in sources for measure in measures] or list(_DETECTOR)
+    task = tasks.find(experiment.task)
+    measures = (*task.measures, *task.losses)
+    known = {f"{name}/{measure.name}": measure for name in task.validation_sets(experiment) for measure in measures}
     if sweep.metric not in known:
-        raise unknown(sweep.metric, known)
-    right: Literal["min", "max"] = "min" if sweep.metric.rpartition("/")[2] in _ERRORS else "max"
+        raise unknown(sweep.metric, list(known))
+    right = known[sweep.metric].better
     if sweep.mode not in ("", right):
         raise ValueError(f"mode is {sweep.mode}, but the better {sweep.metric} is the {right}imum")
     sweep.mode = right
