@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from programs import SHARED
+
+from tests.helpers.programs import SHARED
 
 # The tests run in a process a core: threads of PyTorch's in each of them would wait for one another. Before its import.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -100,7 +101,7 @@ def _write_lines(folder: Path) -> None:
 
 def write_drawn_lines(folder: Path, rows: Sequence[tuple[str, int]]) -> None:
     """ "IAM" lines drawn with fonts; rows: of each its split and its writer."""
-    from text_recognizer.learning.data.synthetic import SyntheticLines
+    from text_recognizer.learning.synthesis.lines import SyntheticLines
 
     (folder / "lines").mkdir(parents=True)
     generator = SyntheticLines(seed=5)
@@ -115,7 +116,7 @@ def write_drawn_lines(folder: Path, rows: Sequence[tuple[str, int]]) -> None:
 
 def write_pages(folder: Path) -> None:
     """Pages set in fonts, in the layout of Copiste, one of three for val."""
-    from text_recognizer.learning.data.synthetic_pages import SyntheticPages
+    from text_recognizer.learning.synthesis.pages import SyntheticPages
 
     (folder / "pages").mkdir(parents=True)
     rows = []

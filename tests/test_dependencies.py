@@ -6,7 +6,8 @@ import re
 import tomllib
 
 import yaml
-from conftest import ROOT
+
+from tests.conftest import ROOT
 
 NAME = re.compile(r"^[A-Za-z0-9._-]+")
 

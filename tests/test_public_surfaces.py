@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 
 import pytest
-from surfaces.collect import FOLDER, SURFACES
+
+from tests.surfaces.collect import FOLDER, SURFACES
 
 
 @pytest.mark.parametrize("name", SURFACES)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from programs import forked_program
 
+from tests.helpers.programs import forked_program
 from text_recognizer.cli.main import app
-from text_recognizer.learning.experiments.experiment import load_experiment
+from text_recognizer.learning.experiments.config import load_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = sorted((ROOT / "experiments" / "recipes").glob("*.sh"))

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES
 
+from tests.conftest import SAMPLES
 from text_recognizer.service.feedback import FeedbackStore
 
 

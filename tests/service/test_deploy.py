@@ -8,10 +8,10 @@ import re
 
 import pytest
 import yaml
-from conftest import ROOT
 
+from tests.conftest import ROOT
 from text_recognizer.recognition import bundle
-from text_recognizer.service import metrics
+from text_recognizer.service.monitoring import metrics
 from text_recognizer.service.settings import Settings
 
 DEPLOY = ROOT / "deploy"

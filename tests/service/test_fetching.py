@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.sites import PICTURE, SECRET, Quiet, Site, certificate, serve
+from tests.service.sites import PICTURE, SECRET, Quiet, Site, certificate, serve
 
 httpx = pytest.importorskip("httpx")
 

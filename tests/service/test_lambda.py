@@ -10,14 +10,13 @@ import sys
 import types
 
 import pytest
-from conftest import SAMPLES
 from PIL import Image
 
+from tests.conftest import SAMPLES
 from text_recognizer.page import Line, Page
 from text_recognizer.service import aws_lambda, lambda_events
 from text_recognizer.service.fetching import FetchError, UrlPolicy
-from text_recognizer.service.inputs import decode_data_url, decode_image_text
-from text_recognizer.service.results import predict_result
+from text_recognizer.service.payloads import decode_data_url, decode_image_text, predict_result
 
 LINE = (100, 360, 1180, 460)  # the third line of the letter, in pixels
 CONTEXT = types.SimpleNamespace(aws_request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef")

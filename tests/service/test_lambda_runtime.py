@@ -16,9 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from conftest import ROOT, SAMPLES
 
-from service.test_lambda import NOT_AN_IMAGE, v2
+from tests.conftest import ROOT, SAMPLES
+from tests.service.test_lambda import NOT_AN_IMAGE, v2
 
 VERSION = "/2018-06-01/runtime"
 SECONDS = 20  # for one answer; two cores may be busy with other things

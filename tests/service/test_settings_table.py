@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from conftest import ROOT
-
+from tests.conftest import ROOT
 from text_recognizer.service.settings import Settings
 
 DOCUMENT = ROOT / "docs" / "serve.md"

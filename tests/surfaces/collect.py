@@ -51,7 +51,7 @@ def openapi_labelling() -> str:
     """The OpenAPI document of the labelling application."""
     from types import SimpleNamespace
 
-    from text_recognizer.service.labeling.queue.app import create_app
+    from text_recognizer.service.annotation.app import create_app
     from text_recognizer.service.settings import Settings
 
     reader = SimpleNamespace(recognizer=SimpleNamespace(line_reader=None), source=None)  # no models: nothing is read
@@ -65,10 +65,10 @@ def _document(content: Mapping[str, Any]) -> str:
 
 def experiments() -> str:
     """The fields of each task's YAML file: name, type, default."""
-    from text_recognizer.learning.experiments import experiment
+    from text_recognizer.learning.experiments import config
 
     rows = []
-    for task, kind in experiment._KINDS.items():
+    for task, kind in config._KINDS.items():
         rows += [f"{task}: {row}" for row in _fields(kind)]
     return "\n".join(rows) + "\n"
 
@@ -146,7 +146,7 @@ def metrics() -> str:
     from prometheus_client import REGISTRY
     from prometheus_client.metrics import MetricWrapperBase
 
-    from text_recognizer.service import metrics as _  # noqa: F401  # registers them
+    from text_recognizer.service.monitoring import metrics as _  # noqa: F401  # registers them
 
     found = [
         metric

@@ -1,4 +1,4 @@
-"""`text-recognizer data`: which datasets there are, making them ready, looking at them."""
+"""`text-recognizer data`: which datasets there are; making them ready, looking at them, checking them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,89 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from text_recognizer.cli.data_check import check
 from text_recognizer.cli.errors import explained
 from text_recognizer.cli.project import version
 
 if TYPE_CHECKING:
-    from text_recognizer.learning.data.registry import Description
-    from text_recognizer.learning.data.summary import Sample, Summary
+    from text_recognizer.learning.datasets.registry import Description
+    from text_recognizer.learning.quality.preview import Sample, Summary
+    from text_recognizer.learning.quality.run import Inspection
+
 
 app = typer.Typer(help="Datasets: list them, prepare them, look at them, check them.", no_args_is_help=True)
+
+_NAMED = 4  # lines of a finding that are printed; the report shows more
+_COLORS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+
+
+def check(
+    datasets: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME|FOLDER...", help="Datasets, or splits, or folders; several are checked together."),
+    ],
+    path: Annotated[str, typer.Option("--path", metavar="FOLDER", help="The folder of `folder` and `pages`.")] = "",
+    output: Annotated[Path | None, typer.Option(metavar="HTML", help="A report with pictures, in one file.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="What was found, for programs.")] = None,
+    model: Annotated[
+        str, typer.Option(metavar="BUNDLE", help="Reads the lines and disputes labels; none: does without.")
+    ] = "lines",
+    sample: Annotated[int, typer.Option(min=0, help="Lines that the model reads, in whole pages; 0: all.")] = 500,
+) -> None:
+    """Check labels, images and splits of a dataset; exit code 1 where training would fail or learn what is wrong."""
+    with explained():
+        from text_recognizer.learning.quality.label_scores import LabelJudge
+        from text_recognizer.learning.quality.load import gather, together
+        from text_recognizer.learning.quality.report import write_json, write_report
+        from text_recognizer.learning.quality.run import inspect
+
+        for file, suffix in ((output, (".html", ".htm")), (json, (".json",))):
+            if file and file.suffix.lower() not in suffix:
+                raise ValueError(f"{file} should end in {suffix[0]}")
+        gathered = together([gather(name, path) for name in datasets])
+        judge = None if model == "none" or gathered.kind != "lines" else LabelJudge(model)
+        inspection = inspect(gathered, judge, sample)
+        if json:
+            write_json(inspection, json)
+        if output:
+            write_report(inspection, output)
+        _print(inspection)
+    for file in (json, output):
+        if file:
+            typer.echo(f"wrote {file}")
+    if inspection.has_errors:
+        raise typer.Exit(1)
+
+
+def _print(inspection: Inspection) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from text_recognizer.learning.quality.findings import count, tally
+
+    console = Console()
+    sizes = Table("split", inspection.dataset.kind, "writers", "characters", box=None, pad_edge=False)
+    for size in inspection.sizes:
+        writers = f"{size.writers:,}" if size.writers else "not known"
+        sizes.add_row(size.split or "none", f"{size.lines:,}", writers, f"{size.characters:,}")
+    console.print(Text(inspection.dataset.name, "bold"), sizes, "")
+    table = Table("", "found, and what to do", "for instance", box=None, pad_edge=False, padding=(0, 2, 1, 0))
+    for finding in inspection.findings:
+        named = [Text.assemble(c.identifier, (f"  {c.why}", "dim")) for c in finding.concerns[:_NAMED]]
+        more = len(finding.concerns) - len(named)
+        named += [Text(f"and {more:,} more", "dim")] * (more > 0)
+        severity = finding.severity.value
+        table.add_row(
+            Text(severity, _COLORS[severity]),
+            Text.assemble(finding.found, "\n", (finding.advice, "dim")),
+            Text("\n").join(named),
+        )
+    console.print(table if inspection.findings else "Nothing was found.")
+    read = f"{inspection.read:,} of {len(inspection.dataset.lines):,} lines read by {inspection.model}"
+    counts = ", ".join(count(number, severity.value) for severity, number in tally(inspection.findings).items())
+    console.print(Text(f"{counts}; {read if inspection.model else 'read by no model'}"))
+
+
 app.command()(check)
 app.command()(version)
 
@@ -36,8 +110,8 @@ def list_() -> None:
         from rich.console import Console
         from rich.table import Table
 
-        from text_recognizer.learning.data.locations import DATA_VARIABLE, data_dir
-        from text_recognizer.learning.data.registry import DATASETS
+        from text_recognizer.learning.datasets.registry import DATASETS
+        from text_recognizer.paths import DATA_VARIABLE, data_dir
 
         console = Console()
         for kind in dict.fromkeys(known.kind for known in DATASETS.values()):
@@ -62,7 +136,7 @@ def list_() -> None:
 def prepare(name: Name, path: PathOption = "", made: Made = 12000, seed: Seed = 1) -> None:
     """Make the cache of a dataset, of every split or of one, so that training starts at once."""
     with explained():
-        from text_recognizer.learning.data.locations import cache_dir
+        from text_recognizer.paths import cache_dir
 
         for whole, description, items in _loaded(name, path, made, seed, every=True):
             if description.kind == "pages":
@@ -85,7 +159,7 @@ def show(
         from rich.console import Console
         from rich.table import Table
 
-        from text_recognizer.learning.data.contact_sheet import contact_sheet
+        from text_recognizer.learning.quality.preview import contact_sheet
 
         whole, description, items = _loaded(name, path, made, seed)[0]
         summary, drawn = _walk(items, count if output else 0)
@@ -102,7 +176,7 @@ def show(
 
 def _loaded(name: str, path: str, made: int, seed: int, every: bool = False) -> list[tuple[str, Description, Any]]:
     """Name with split, description and items: of the split in the name, or of the first there, or of every one."""
-    from text_recognizer.learning.data.registry import find, load
+    from text_recognizer.learning.datasets.registry import find, load
 
     description, split = find(name)
     splits = [split] if split else list(description.splits) or [""]
@@ -125,7 +199,7 @@ def _loaded(name: str, path: str, made: int, seed: int, every: bool = False) -> 
 
 def _walk(items: Any, count: int) -> tuple[Summary, list[Sample]]:
     """The figures of all items, and `count` of them from all over the dataset (of pages the first ones)."""
-    from text_recognizer.learning.data.summary import Summary, samples
+    from text_recognizer.learning.quality.preview import Summary, samples
 
     kept: list[Sample] = []
     summary = Summary()

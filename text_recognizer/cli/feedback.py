@@ -77,7 +77,7 @@ def forget(
 ) -> None:
     """Delete the readings that a person owns, and the corrections and reviews that the person made."""
     with _opened(database, images) as store:
-        from text_recognizer.service.feedback.locations import feedback_database
+        from text_recognizer.service.feedback.records import feedback_database
         from text_recognizer.service.review.store import ReviewStore
 
         reviews = ReviewStore(database or feedback_database())
@@ -102,7 +102,7 @@ def purge(
 def opened_store(database: str, images: str) -> Iterator[FeedbackStore]:
     """The store that the options name."""
     from text_recognizer.service.feedback import FeedbackStore
-    from text_recognizer.service.feedback.locations import feedback_database, feedback_images
+    from text_recognizer.service.feedback.records import feedback_database, feedback_images
 
     store = FeedbackStore(database or feedback_database(), images or feedback_images())
     try:

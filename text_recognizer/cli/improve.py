@@ -17,7 +17,7 @@ from text_recognizer.cli.errors import complain, explained
 from text_recognizer.cli.feedback import Database, Images, opened_store
 
 if TYPE_CHECKING:
-    from text_recognizer.learning.experiments.improvement.history import Carrier, Improvement
+    from text_recognizer.learning.retraining.history import Carrier, Improvement
     from text_recognizer.service.feedback import FeedbackStore
     from text_recognizer.service.feedback.export import CorrectedLine
 
@@ -69,8 +69,8 @@ def improve(
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "20000")  # as `train` does, before PyTorch is loaded
     with _corrections(database, images) as corrections:
         from text_recognizer.cli.promote import tell
-        from text_recognizer.learning.experiments.improvement.improve import Wishes, outlook
-        from text_recognizer.learning.experiments.improvement.improve import improve as run
+        from text_recognizer.learning.retraining.loop import Wishes, outlook
+        from text_recognizer.learning.retraining.loop import improve as run
         from text_recognizer.recognition.registry import registry_dir
 
         wishes = Wishes(start, at_least, minutes, suite or (), stage.value, resume)
@@ -96,8 +96,8 @@ def status(
 ) -> None:
     """List the improvements, how many corrected lines are new, and models that learned what was forgotten since."""
     with _corrections(database, images) as corrections:
-        from text_recognizer.learning.experiments.improvement.history import carriers, improvements, new_lines
-        from text_recognizer.learning.experiments.improvement.place import unfinished
+        from text_recognizer.learning.retraining.history import carriers, improvements, new_lines
+        from text_recognizer.learning.retraining.state import unfinished
         from text_recognizer.recognition.registry import registry_dir
 
         place = folder or _home()
@@ -117,7 +117,7 @@ def status(
 
 
 def _home() -> Path:
-    from text_recognizer.home import home_dir
+    from text_recognizer.paths import home_dir
 
     return home_dir() / "improve"
 
@@ -152,9 +152,9 @@ def _print(done: Improvement, folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from text_recognizer.learning.experiments.fine_tune_measure import table, verdict
-    from text_recognizer.learning.experiments.improvement.history import REGISTERED
-    from text_recognizer.learning.experiments.improvement.place import place_of
+    from text_recognizer.learning.experiments.fine_tuning.evaluate import table, verdict
+    from text_recognizer.learning.retraining.history import REGISTERED
+    from text_recognizer.learning.retraining.state import place_of
 
     before, after = dict(done.scores["before"]), done.scores["after"]
     before["own"] = done.scores["production"]["own"]

@@ -8,23 +8,18 @@ import typer
 
 from text_recognizer import __version__
 from text_recognizer.cli.data import app as data
-from text_recognizer.cli.diagnose import diagnose
-from text_recognizer.cli.ensemble import ensemble
-from text_recognizer.cli.evaluate import evaluate
-from text_recognizer.cli.export import export
+from text_recognizer.cli.evaluate import diagnose, evaluate
+from text_recognizer.cli.export import ensemble, export, language_model, quantize
 from text_recognizer.cli.feedback import app as feedback
 from text_recognizer.cli.improve import app as improve
 from text_recognizer.cli.label import app as label
-from text_recognizer.cli.language_model import language_model
-from text_recognizer.cli.leaderboard import leaderboard
 from text_recognizer.cli.models import app as models
 from text_recognizer.cli.monitor import app as monitor
 from text_recognizer.cli.project import app as project
 from text_recognizer.cli.promote import promote
-from text_recognizer.cli.quantize import quantize
 from text_recognizer.cli.read import read
 from text_recognizer.cli.serve import api_key, serve
-from text_recognizer.cli.sweep import sweep
+from text_recognizer.cli.sweep import leaderboard, sweep
 from text_recognizer.cli.train import train
 
 app = typer.Typer(

@@ -16,7 +16,7 @@ from text_recognizer.cli.errors import explained
 
 if TYPE_CHECKING:
     from text_recognizer.service.monitoring.drift import DriftReport
-    from text_recognizer.service.monitoring.expected import ExpectedErrors
+    from text_recognizer.service.monitoring.expected_errors import ExpectedErrors
     from text_recognizer.service.monitoring.reference import Reference
 
 DRIFT = 3  # exit code
@@ -51,9 +51,9 @@ def check(
     """Compare the readings of a while with the reference. Exit code 0: no drift, or no verdict; 3: drift."""
     with explained("serve"):
         from text_recognizer.service.feedback import database as feedback
-        from text_recognizer.service.monitoring import checking
+        from text_recognizer.service.monitoring import check as checking
         from text_recognizer.service.monitoring.drift import Limits
-        from text_recognizer.service.monitoring.expected import expected_errors
+        from text_recognizer.service.monitoring.expected_errors import expected_errors
         from text_recognizer.service.monitoring.reference import find_reference, load_reference
         from text_recognizer.service.monitoring.store import FeatureStore
 
@@ -146,7 +146,7 @@ def _of_pages(bundle: str, paths: list[Path]) -> Reference:
     from rich.progress import track
 
     from text_recognizer import TextRecognizer
-    from text_recognizer.service.monitoring.making import read_features, reference_of_pages
+    from text_recognizer.service.reading.reference_readings import read_features, reference_of_pages
 
     files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     recognizer = TextRecognizer(bundle)
@@ -156,8 +156,8 @@ def _of_pages(bundle: str, paths: list[Path]) -> Reference:
 
 def _of_readings(bundle: str, readings: int, days: float, unit: Unit, database: str) -> Reference:
     from text_recognizer.service.feedback.database import existing_database
-    from text_recognizer.service.monitoring.making import reference_of_readings
     from text_recognizer.service.monitoring.store import FeatureStore
+    from text_recognizer.service.reading.reference_readings import reference_of_readings
 
     with closing(FeatureStore(existing_database(database))) as store:
         return reference_of_readings(store, bundle, readings, timedelta(days=days) if days else None, unit.value)

@@ -39,7 +39,7 @@ def init(
 ) -> None:
     """Make a project of datasets: a folder with the stages from lines to a model, under git and DVC."""
     with explained("versions"):
-        from text_recognizer.learning.experiments.project.begin import begin_project
+        from text_recognizer.learning.project.begin import begin_project
 
         stored = begin_project(folder, data, name, start, storage)
     typer.echo(f"made {folder}; `dvc push` stores its data and models in {stored}")
@@ -51,7 +51,7 @@ def version(
 ) -> None:
     """Print the version of datasets, a hash of their manifests, after all their images were checked."""
     with explained():
-        from text_recognizer.learning.data.manifest import check_manifest, read_manifest
+        from text_recognizer.learning.datasets.own_folder import check_manifest, read_manifest
 
         for folder in folders:
             manifest = read_manifest(folder)
@@ -66,7 +66,7 @@ def _stage(name: str, what: str) -> None:
         # As in `train`: a network at a dozen widths needs more prepared kernels than oneDNN keeps.
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "20000")
         with explained():
-            from text_recognizer.learning.experiments.project import stages
+            from text_recognizer.learning.project import stages
 
             stage: Callable[[], list[str]] = getattr(stages, name)
             said = stage()

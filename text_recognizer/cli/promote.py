@@ -49,7 +49,7 @@ def promote(
         from text_recognizer.learning.evaluation.suites.gate import in_production, judge
         from text_recognizer.learning.evaluation.suites.suite import load_suite
         from text_recognizer.recognition.bundle import bundle_task, find_bundle
-        from text_recognizer.recognition.registration import Decision, register
+        from text_recognizer.recognition.promotion import Decision, register
         from text_recognizer.recognition.registry import STAGES, current, promoted_folder, registry_dir, slot_of
 
         place = registry_dir(registry)
@@ -150,7 +150,7 @@ def _say(message: str) -> None:
 
 
 def _to_mlflow(done: RegisteredBundle, evidence: object) -> None:
-    from text_recognizer.learning.experiments.model_registry import name_in_mlflow
+    from text_recognizer.learning.experiments.mlflow_store import name_in_mlflow
 
     try:
         typer.echo(name_in_mlflow(done, evidence))

@@ -1,10 +1,13 @@
-"""`text-recognizer read`: images and documents of handwriting to text."""
+"""`text-recognizer read`: images and documents of handwriting to text, into files or on the screen."""
 
 from __future__ import annotations
 
 import itertools
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,14 +16,13 @@ import typer
 
 from text_recognizer.cli.errors import BAD_INPUT, complain, explained
 from text_recognizer.formats import FORMATS
+from text_recognizer.formats.format import Format, Picture
+from text_recognizer.page import Page
 
 if TYPE_CHECKING:
-    from text_recognizer.formats import Format, Picture
-    from text_recognizer.jobs.opening import Opener
-    from text_recognizer.jobs.page_numbers import PageNumbers
-    from text_recognizer.jobs.recipe import Reader, Recipe
+    from text_recognizer.jobs.documents import Opener, PageNumbers
     from text_recognizer.jobs.sources import Source
-    from text_recognizer.page import Page
+    from text_recognizer.jobs.worker import Reader, Recipe
 
 
 class FormatName(StrEnum):
@@ -97,8 +99,8 @@ def read(
     """Read handwriting. What cannot be read is named on stderr, and the rest still is read."""
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what cannot be read is an error of ours
     with explained():
-        from text_recognizer.jobs.page_numbers import PageNumbers
-        from text_recognizer.jobs.recipe import Recipe
+        from text_recognizer.jobs.documents import PageNumbers
+        from text_recognizer.jobs.worker import Recipe
 
         formats = tuple(dict.fromkeys(name.value for name in format))
         recipe = Recipe(unit.value, model, detector, language, looks, prepare, dpi)
@@ -140,10 +142,9 @@ def _on_cluster(
 
 def _to_screen(inputs: list[str], form: Format, recipe: Recipe, numbers: PageNumbers) -> bool:
     """Read one page after the other in this process; whether all could be read."""
-    from text_recognizer.cli.screen import Screen
-    from text_recognizer.jobs.opening import Opener
-    from text_recognizer.jobs.recipe import Reader
+    from text_recognizer.jobs.documents import Opener
     from text_recognizer.jobs.sources import Sources
+    from text_recognizer.jobs.worker import Reader
 
     reader = Reader(recipe)  # first, so that a wrong model is named before anything is read
     sources = Sources(inputs)
@@ -197,3 +198,53 @@ class _Readings:
     def _complain(self, error: Exception) -> None:
         self.failed = True
         complain(error)
+
+
+class Screen:
+    """Writes pages to stdout, each as soon as it is read. Use as a context.
+
+    Of several, JSON is one document, a list; texts stand under the names of their pages; other formats that can hold
+    several pages are one file, which comes at the end.
+    """
+
+    def __init__(self, form: Format, several: bool) -> None:
+        self._form, self._several = form, several
+        self._headed = form.media_type in ("text/plain", "text/markdown") or not form.several
+        self._listed = form.name == "json"
+        self._parts: list[Path] = []
+        self._count = 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Screen:
+        if self._several and not self._headed and not self._listed:
+            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        with self._stack:
+            if not self._several or kind is not None:
+                return
+            if self._listed:
+                _print(b"\n]\n" if self._count else b"[]\n")
+            elif self._parts:
+                self._form.join(self._parts, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+
+    def write(self, page: Page, picture: Picture) -> None:
+        """Write one page. Raises ValueError where the format cannot hold it."""
+        data = self._form.write(page, picture)
+        if not self._several:
+            _print(data)
+        elif self._listed:
+            _print((b",\n" if self._count else b"[\n") + data.rstrip(b"\n"))
+        elif self._headed:
+            _print(f"==> {page.source} <==\n".encode("utf-8", "backslashreplace") + data + b"\n")
+        else:
+            self._parts.append(self._folder / f"{self._count:06d}{self._form.suffix}")
+            self._parts[-1].write_bytes(data)
+        self._count += 1
+
+
+def _print(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

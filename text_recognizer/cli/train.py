@@ -11,8 +11,8 @@ import typer
 from text_recognizer.cli.errors import explained
 
 if TYPE_CHECKING:
-    from text_recognizer.learning.experiments.experiment import Experiment
-    from text_recognizer.learning.experiments.fine_tune import FineTuned
+    from text_recognizer.learning.experiments.config import Experiment
+    from text_recognizer.learning.experiments.fine_tuning.fine_tune import FineTuned
 
 
 def train(
@@ -74,7 +74,7 @@ def train(
 
 def _run(path: Path, overrides: list[str], resume: bool) -> None:
     """Run an experiment, or one of the rehearsals that it asks for."""
-    from text_recognizer.learning.experiments.experiment import load_experiment
+    from text_recognizer.learning.experiments.config import load_experiment
 
     chosen = load_experiment(path, overrides)
     if chosen.trainer.overfit_batches:
@@ -86,8 +86,8 @@ def _run(path: Path, overrides: list[str], resume: bool) -> None:
 
 
 def _train(experiment: Experiment, resume: bool) -> None:
+    from text_recognizer.learning.distributed import say
     from text_recognizer.learning.experiments.run import train as run
-    from text_recognizer.learning.training.ranks import say
 
     folder = run(experiment, resume=resume)
     say(f"trained: {folder}")
@@ -98,7 +98,7 @@ def _fine_tune(
     start: str, data: list[Path], output: Path | None, minutes: float, resume: bool, overrides: list[str]
 ) -> None:
     """Fine-tune, and print what it brought."""
-    from text_recognizer.learning.experiments.fine_tune import fine_tune
+    from text_recognizer.learning.experiments.fine_tuning.fine_tune import fine_tune
 
     _show(fine_tune(start, data, output, minutes=minutes, resume=resume, overrides=overrides))
 
@@ -108,7 +108,7 @@ def _show(tuned: FineTuned) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from text_recognizer.learning.experiments.fine_tune_measure import table, verdict
+    from text_recognizer.learning.experiments.fine_tuning.evaluate import table, verdict
 
     shown = Table("set", "lines", "read", "CER %", "WER %", title="before -> after")
     for row in table(tuned.before, tuned.after):
@@ -121,7 +121,7 @@ def _show(tuned: FineTuned) -> None:
 
 def _overfit(experiment: Experiment) -> None:
     """Say pass or fail; exit code 1 for fail."""
-    from text_recognizer.learning.experiments.rehearsals import overfit
+    from text_recognizer.learning.experiments.sanity_checks import overfit
 
     verdict = overfit(experiment)
     typer.echo(f"\n{verdict}")
@@ -129,7 +129,7 @@ def _overfit(experiment: Experiment) -> None:
 
 
 def _find_learning_rate(experiment: Experiment) -> None:
-    from text_recognizer.learning.experiments.rehearsals import find_learning_rate
+    from text_recognizer.learning.experiments.sanity_checks import find_learning_rate
 
     rate, picture = find_learning_rate(experiment)
     typer.echo(f"\nsuggested: --learning-rate={rate:.1e} ({picture} shows the curve)")

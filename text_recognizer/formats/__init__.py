@@ -6,11 +6,9 @@ from text_recognizer.formats.alto import AltoFormat
 from text_recognizer.formats.format import Format, FormatError, Picture
 from text_recognizer.formats.hocr import HocrFormat
 from text_recognizer.formats.json_format import JsonFormat, to_json
-from text_recognizer.formats.markdown import MarkdownFormat
 from text_recognizer.formats.page_xml import PageXmlFormat
-from text_recognizer.formats.pdf import PdfFormat
-from text_recognizer.formats.table import CsvFormat
-from text_recognizer.formats.text import ParagraphsFormat, TextFormat, to_text
+from text_recognizer.formats.pdf.pdf import PdfFormat
+from text_recognizer.formats.text import CsvFormat, MarkdownFormat, ParagraphsFormat, TextFormat, to_text
 
 #: Every format by its name.
 FORMATS: dict[str, Format] = {

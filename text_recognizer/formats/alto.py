@@ -11,11 +11,20 @@ import re
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement
 
-from text_recognizer.formats.alto_reading import read_alto
-from text_recognizer.formats.blocks import LineMark, line_order, marks_or_numbers, regions_or_whole
+from text_recognizer.formats.alto_reader import read_alto
 from text_recognizer.formats.format import Format, FormatError, Picture
-from text_recognizer.formats.scaling import scaled
-from text_recognizer.formats.xml_files import box, number, parse_xml, placed_words, to_bytes
+from text_recognizer.formats.xml import (
+    LineMark,
+    box,
+    line_order,
+    marks_or_numbers,
+    number,
+    parse_xml,
+    placed_words,
+    regions_or_whole,
+    scaled,
+    to_bytes,
+)
 from text_recognizer.page import Line, Page, Polygon, Region, Word
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"

@@ -12,9 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
-from text_recognizer.formats.blocks import regions_or_whole
 from text_recognizer.formats.format import Format, Picture
-from text_recognizer.formats.xml_files import box, placed_words, writable
+from text_recognizer.formats.xml import box, placed_words, regions_or_whole, writable
 from text_recognizer.page import Line, Page, Polygon, Region, Word
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>

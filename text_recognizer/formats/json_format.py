@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from text_recognizer.formats.format import Format, FormatError, Picture
-from text_recognizer.formats.scaling import scaled
+from text_recognizer.formats.xml import scaled
 from text_recognizer.page import Page
 
 #: The JSON Schema (draft 2020-12) of a page.

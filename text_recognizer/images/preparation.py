@@ -2,6 +2,10 @@
 
 Every step is optional, does nothing where it is not sure, and can be undone: all but the light are homographies,
 multiplied with one another, and the picture is sampled once, so that it is not blurred by every step.
+
+Black borders of scans, and dark margins at the edges of a picture in general.
+
+Uneven light flattened: every pixel divided by the paper's level around it.
 """
 
 from __future__ import annotations
@@ -14,12 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.images.normalize import to_gray
-from text_recognizer.images.preparation_border import find_borders
-from text_recognizer.images.preparation_light import flatten_light
-from text_recognizer.images.preparation_outline import Quad, find_sheet
-from text_recognizer.images.preparation_slant import find_slant
-from text_recognizer.images.preparation_spread import find_gutter
+from text_recognizer.images.deskew import find_slant
+from text_recognizer.images.normalize import is_light_on_dark, to_gray
+from text_recognizer.images.page_outline import Quad, find_gutter, find_sheet
 
 #: The steps in the order in which they are taken, whatever the order in which they are named.
 STEPS = ("outline", "crop", "deskew", "split", "light")
@@ -32,6 +33,18 @@ _LEAST_SLANT = 3.0  # degrees: lines that lean less are found and straightened o
 _LARGEST_ASPECT = 8.0  # longer pictures show a line
 _LARGEST_SIDE = 30_000  # pixels: OpenCV samples no larger pictures
 _IDENTITY = np.eye(3)
+
+_DARK = 0.28  # of the paper's level: darker pixels are no paper, not even paper in a shadow, though they may be ink
+_SHARE = 0.97  # of a row (column) that must be dark for it to be border; no row of writing is, and no corner of a sheet
+_LEAST = 0.4  # share of each side that must be left, or the picture is a dark one and nothing is border
+_INSET = 2  # pixels of the sheet given up beside a border: a seam left at the ends of lines is read as letters
+_THIN = 0.008  # share of a side: thinner borders are not worth a change
+
+_LIGHT_SIDE = 400  # pixels of the longer side at which the light is estimated: it changes slowly
+_INK_KERNEL = 21  # window, in those pixels, that must contain some paper
+_PAPER_LEVEL = 245.0  # level that paper is given
+_LARGEST_GAIN = 3.0  # what is darker than this leaves it at is no paper in the shade, but a table or a photograph
+_EVEN = 0.06  # relative spread of the paper's level below which light is even already
 
 
 @dataclass(frozen=True)
@@ -218,4 +231,56 @@ def _split(view: _View) -> list[_View]:
     return [_boxed(view, "split", box) for box in ((0, 0, column, height), (column, 0, width, height))]
 
 
+def find_borders(image: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    """The box left, top, right, bottom of what lies within dark borders; None where there are none.
+
+    image: uint8 (H, W) gray or (H, W, 3) RGB, dark writing on lighter paper.
+    """
+    gray = to_gray(image)
+    paper = np.percentile(gray, 75)  # above the median: borders may be wide, and writing is dark too
+    dark = gray < _DARK * paper
+    left, top, right, bottom = 0, 0, gray.shape[1], gray.shape[0]
+    for _ in range(2):  # columns beside a wide border on top are dark within what is left only
+        top, bottom = _trimmed(dark[:, left:right].mean(axis=1), top, bottom)
+        left, right = _trimmed(dark[top:bottom].mean(axis=0), left, right)
+    left, top = (side + _INSET if side else 0 for side in (left, top))
+    right, bottom = (
+        side - _INSET if side < whole else whole for side, whole in ((right, gray.shape[1]), (bottom, gray.shape[0]))
+    )
+    if bottom - top < _LEAST * gray.shape[0] or right - left < _LEAST * gray.shape[1]:
+        return None
+    thickest = max(left / gray.shape[1], top / gray.shape[0], 1 - right / gray.shape[1], 1 - bottom / gray.shape[0])
+    return (left, top, right, bottom) if thickest > _THIN else None
+
+
+def _trimmed(shares: NDArray[np.float64], low: int, high: int) -> tuple[int, int]:
+    """Where the rows whose dark share is small begin and end, between low and high."""
+    bright = np.flatnonzero(shares[low:high] < _SHARE)
+    return (low + int(bright[0]), low + int(bright[-1]) + 1) if len(bright) else (low, low)
+
+
 _CHANGES = {"outline": _outlined, "crop": _cropped, "deskew": _deskewed}
+
+
+def flatten_light(image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """A page with its paper white everywhere, shadows and tint gone; None where there is nothing to do.
+
+    image: uint8 (H, W) gray or (H, W, 3) RGB; returns the same shape. Nothing is done to light writing on a dark
+    ground, nor where the light is even already. The paper's level is a grey closing at a small size, blurred.
+    """
+    scale = min(1.0, _LIGHT_SIDE / max(image.shape[:2]))
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    if min(size) < 16:
+        return None
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    if is_light_on_dark(to_gray(small), _INK_KERNEL):
+        return None
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((_INK_KERNEL, _INK_KERNEL), np.uint8))
+    paper = cv2.blur(closed, (_INK_KERNEL, _INK_KERNEL)).astype(np.float32)
+    low, high = np.percentile(paper, [5, 95])
+    if high - low < _EVEN * max(high, 1.0):
+        return None
+    gain = np.minimum(_PAPER_LEVEL / np.maximum(paper, 1.0), _LARGEST_GAIN)
+    gain = cv2.resize(gain, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+    flat: NDArray[np.uint8] = cv2.multiply(image, gain, dtype=cv2.CV_8U)
+    return flat

@@ -20,14 +20,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from text_recognizer.formats import FORMATS
-from text_recognizer.jobs.cluster_pages import PageReader, pages_of
-from text_recognizer.jobs.names import Names
-from text_recognizer.jobs.outputs import check_formats
-from text_recognizer.jobs.page_numbers import PageNumbers
-from text_recognizer.jobs.recipe import Reader, Recipe
+from text_recognizer.jobs.cluster_worker import PageReader, Store, documents, pages_of
+from text_recognizer.jobs.documents import PageNumbers
+from text_recognizer.jobs.outputs import Names, check_formats
+from text_recognizer.jobs.progress import Tally
 from text_recognizer.jobs.run import cores
-from text_recognizer.jobs.store import Store, documents
-from text_recognizer.jobs.tally import Tally
+from text_recognizer.jobs.worker import Reader, Recipe
 
 MANIFEST = "manifest"  # a folder of files of rows: object stores have no files that grow
 LOCAL = "local"

@@ -23,7 +23,7 @@ class Row:
     source: the document's name. page: from 1; None where the whole document failed. pages: of the document; None where
     that is not known. sha256: of the document; None where it has no bytes. status: "read" or "failed"; error says why.
     milliseconds: for opening, reading and writing. confidence: mean of the lines, None without lines. outputs: relative
-    to the output folder. stem: see `names.Names`. text: whether the page of the PDF held text already. models,
+    to the output folder. stem: see `outputs.Names`. text: whether the page of the PDF held text already. models,
     settings: what it was read with.
     """
 

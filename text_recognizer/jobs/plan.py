@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from text_recognizer.jobs.documents import PageNumbers, page_source
 from text_recognizer.jobs.manifest import WHOLE, Done, Manifest, Row, version_of
-from text_recognizer.jobs.names import Names
-from text_recognizer.jobs.opening import page_source
-from text_recognizer.jobs.outputs import Outputs
-from text_recognizer.jobs.page_numbers import PageNumbers
+from text_recognizer.jobs.outputs import Names, Outputs
 from text_recognizer.jobs.pool import Lost
+from text_recognizer.jobs.progress import Tally
 from text_recognizer.jobs.sources import Source
-from text_recognizer.jobs.tally import Tally
 from text_recognizer.jobs.worker import Answer, JoinTask, OpenTask, PageTask, Task
 
 

@@ -13,19 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from text_recognizer.atomic_files import PARTIAL, WORK, check_room, locked_folder, remove_folder, tidy
 from text_recognizer.formats import FORMATS
-from text_recognizer.jobs.files import PARTIAL, WORK, check_room, locked, remove_folder, tidy
+from text_recognizer.jobs.documents import PageNumbers
 from text_recognizer.jobs.manifest import Manifest
-from text_recognizer.jobs.names import Names
-from text_recognizer.jobs.outputs import check_formats
-from text_recognizer.jobs.page_numbers import PageNumbers
+from text_recognizer.jobs.outputs import Names, check_formats
 from text_recognizer.jobs.plan import Plan, Terms
 from text_recognizer.jobs.pool import Pool
-from text_recognizer.jobs.progress import Progress
-from text_recognizer.jobs.recipe import Recipe
+from text_recognizer.jobs.progress import Progress, Tally
 from text_recognizer.jobs.sources import STDIN, SUFFIXES, Source, Sources
-from text_recognizer.jobs.tally import Tally
-from text_recognizer.jobs.worker import worker_of
+from text_recognizer.jobs.worker import Recipe, worker_of
 from text_recognizer.recognition.bundle import allowed_cores
 
 _ROOM = 50_000_000  # bytes of the disk that are left alone
@@ -58,7 +55,7 @@ def run_job(job: Job) -> Tally:
         job.output.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise ValueError(f"{job.output} is a file, and --output names a folder") from error
-    with locked(job.output):
+    with locked_folder(job.output):
         work = job.output / WORK
         tidy(work)
         tally = Tally(total=_count(job, sources))

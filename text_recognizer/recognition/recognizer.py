@@ -14,14 +14,14 @@ from text_recognizer.images.open import MAX_PIXELS
 from text_recognizer.images.preparation import PreparedPage
 from text_recognizer.images.preparation import prepare as prepare_pages
 from text_recognizer.page import Line, Page, Polygon, Region, Word
-from text_recognizer.recognition.attention import AttentionLineRecognizer
 from text_recognizer.recognition.bundle import Bundle, bundle_task
-from text_recognizer.recognition.characters import CharacterRecognizer, ReadCharacter
-from text_recognizer.recognition.detector import OWN_DETECTOR, LineDetector, own_detector
-from text_recognizer.recognition.layout import DetectedLine
-from text_recognizer.recognition.lines import OWN_LANGUAGE, LineTextRecognizer, ReadLine
-from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
-from text_recognizer.recognition.regions import page_regions
+from text_recognizer.recognition.layout.detector import OWN_DETECTOR, LineDetector, own_detector
+from text_recognizer.recognition.layout.line_tracing import DetectedLine
+from text_recognizer.recognition.layout.regions import page_regions
+from text_recognizer.recognition.text.attention_recognizer import AttentionLineRecognizer
+from text_recognizer.recognition.text.character_recognizer import CharacterRecognizer, ReadCharacter
+from text_recognizer.recognition.text.line_recognizer import OWN_LANGUAGE, LineTextRecognizer, ReadLine
+from text_recognizer.recognition.text.paragraph_recognizer import ParagraphTextRecognizer
 
 _Points = NDArray[np.float64]
 

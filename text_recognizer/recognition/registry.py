@@ -8,7 +8,7 @@ A plain folder that a server, the command line and a colleague with `cat` unders
     history.jsonl      every promotion and rollback: who, when, why, by which suite, with which scores, instead of what
 
 A pointer is replaced whole, so whoever reads it sees the old or the new one; `stamp` says at the cost of one look at
-the file whether it was. Only `registration.py` writes.
+the file whether it was. Only `promotion.py` writes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from text_recognizer.home import home_dir
+from text_recognizer.paths import home_dir
 
 REGISTRY_VARIABLE = "TEXT_RECOGNIZER_REGISTRY"
 REGISTRY_VERSION = 1

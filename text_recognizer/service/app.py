@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from text_recognizer.service import api, metrics
-from text_recognizer.service.descriptions import REFUSALS
-from text_recognizer.service.labeling.queue import api as queue_api
+from text_recognizer.service.annotation import api as queue_api
+from text_recognizer.service.http import api, monitoring_api
+from text_recognizer.service.http.schemas import REFUSALS
+from text_recognizer.service.http.site import add_pages, guard, new_site
 from text_recognizer.service.logs import event
-from text_recognizer.service.monitoring import page_api
-from text_recognizer.service.monitoring.checking import check_in_turn
+from text_recognizer.service.monitoring import metrics
+from text_recognizer.service.monitoring.check import check_in_turn
 from text_recognizer.service.monitoring.sending import AlertSender
-from text_recognizer.service.review.access import review_of
+from text_recognizer.service.review.queue import review_of
 from text_recognizer.service.settings import Settings
-from text_recognizer.service.site import add_pages, guard, new_site
 from text_recognizer.service.state import State
 
 _log = logging.getLogger("text_recognizer.service")
@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.include_router(api.router)
-    app.include_router(page_api.router)
+    app.include_router(monitoring_api.router)
     app.include_router(queue_api.router, responses=REFUSALS)
     app.include_router(api.health)
     if chosen.web:

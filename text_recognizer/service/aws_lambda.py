@@ -22,7 +22,7 @@ from text_recognizer.formats import to_text
 from text_recognizer.page import Page
 from text_recognizer.service.fetching import FetchError, UrlPolicy, fetch_image
 from text_recognizer.service.lambda_events import EventError, Request, is_http, parse_event
-from text_recognizer.service.results import PROBLEM_TYPE, predict_result, problem, read_unit
+from text_recognizer.service.payloads import PROBLEM_TYPE, predict_result, problem, read_unit
 
 FETCH_BYTES = 20_000_000
 FETCH_SECONDS = 10.0

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from text_recognizer.service.addresses import is_public
+from text_recognizer.service.pinned_connections import is_public
 
 if TYPE_CHECKING:
     import ssl
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import httpcore
     import httpx
 
-    from text_recognizer.service.pinned import Deadline
+    from text_recognizer.service.pinned_connections import Deadline
 
 MAX_REDIRECTS = 3
 _MAX_URL = 8192  # characters: signed URLs of object stores have up to 2,500
@@ -62,7 +62,7 @@ def fetch_image(url: str, policy: UrlPolicy, max_bytes: int, seconds: float) -> 
         raise FetchError(403, "images are not fetched from URLs here: send the image itself")
     import httpcore
 
-    from text_recognizer.service.pinned import Deadline
+    from text_recognizer.service.pinned_connections import Deadline
 
     # No error below is chained (from None): logs show chains, and theirs name addresses.
     try:
@@ -77,7 +77,7 @@ def _follow(url: str, policy: UrlPolicy, max_bytes: int, deadline: Deadline) -> 
     """The body behind a URL and its redirects."""
     import httpcore
 
-    from text_recognizer.service.pinned import PinnedBackend
+    from text_recognizer.service.pinned_connections import PinnedBackend
 
     def choose(host: str, port: int) -> list[str]:
         return _addresses(host, port, policy, deadline.left())

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from text_recognizer.service.inputs import decode_data_url, decode_image_text
-from text_recognizer.service.results import Unit
+from text_recognizer.service.payloads import Unit, decode_data_url, decode_image_text
 
 Format = Literal["json", "txt"]
 _OPTIONS = ("image_url", "unit", "format")

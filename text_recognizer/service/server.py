@@ -124,9 +124,9 @@ def serve(app: Any, settings: Settings, **more: Any) -> None:
 def check(settings: Settings) -> None:
     """Raises ValueError, with the name of the variable, where a setting cannot work: before anything is served."""
     from text_recognizer.images import NORMALIZATION_VERSION
-    from text_recognizer.recognition.detector import own_detector
+    from text_recognizer.recognition.layout.detector import own_detector
+    from text_recognizer.recognition.promotion import reading_bundle
     from text_recognizer.recognition.registry import STAGES
-    from text_recognizer.service.models.loaded import reading_bundle
 
     with _named("MODEL"):
         lines = load_bundle(reading_bundle(settings.model, "lines"), "lines", NORMALIZATION_VERSION)

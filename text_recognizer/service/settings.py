@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from text_recognizer.service.feedback.locations import feedback_database, feedback_images
+from text_recognizer.service.feedback.records import feedback_database, feedback_images
 from text_recognizer.service.fetching import UrlPolicy
 
 _Names = Annotated[list[str], NoDecode]  # comma-separated, not JSON

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from text_recognizer.recognition.bundle import available_cores
-from text_recognizer.service.documents import DocumentReader
 from text_recognizer.service.feedback import FeedbackStore
+from text_recognizer.service.http.documents import DocumentReader
 from text_recognizer.service.keys import ApiKeys
-from text_recognizer.service.models.comparisons import ComparisonStore
-from text_recognizer.service.models.following import Following, named_models
 from text_recognizer.service.monitoring.recorder import FeatureRecorder
 from text_recognizer.service.monitoring.store import FeatureStore
-from text_recognizer.service.reading import ReadingService
+from text_recognizer.service.reading.comparisons import ComparisonStore
+from text_recognizer.service.reading.follow_registry import Following, named_models
+from text_recognizer.service.reading.service import ReadingService
 from text_recognizer.service.review.source import DecodedPages
 from text_recognizer.service.review.store import ReviewStore
 from text_recognizer.service.settings import Settings

@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import ROOT, SAMPLES
 from PIL import Image
 
-from service.http.files import encoded
+from tests.conftest import ROOT, SAMPLES
+from tests.service.http.files import encoded
 from text_recognizer.page import Page
 
 

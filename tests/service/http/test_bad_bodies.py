@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from service.http.conftest import assert_problem
+from tests.service.http.conftest import assert_problem
 
 pytestmark = pytest.mark.usefixtures("well_afterwards")
 JSON = {"Content-Type": "application/json"}

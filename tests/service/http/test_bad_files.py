@@ -7,8 +7,8 @@ import time
 import pytest
 from PIL import Image
 
-from service.http.conftest import assert_problem
-from service.http.files import blank_png, bomb, chunk, encoded, locked_pdf, many_scans, pdf_page, png, stack, tiff
+from tests.service.http.conftest import assert_problem
+from tests.service.http.files import blank_png, bomb, chunk, encoded, locked_pdf, many_scans, pdf_page, png, stack, tiff
 
 pytestmark = pytest.mark.usefixtures("well_afterwards")
 SMALL = Image.new("L", (200, 150), 255)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.http.conftest import get, status_of
+from tests.service.http.conftest import get, status_of
 
 pytestmark = pytest.mark.usefixtures("well_afterwards")
 

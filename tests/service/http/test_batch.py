@@ -10,13 +10,13 @@ import time
 
 from PIL import Image
 
-from service.http.files import stack
-from service.running import run_coroutine
-from text_recognizer.service.documents import DocumentReader
+from tests.service.http.files import stack
+from tests.service.running import run_coroutine
 from text_recognizer.service.feedback import FeedbackStore
-from text_recognizer.service.reading import ReadingService
-from text_recognizer.service.requests import Source
-from text_recognizer.service.schemas import Options
+from text_recognizer.service.http.documents import DocumentReader
+from text_recognizer.service.http.requests import Source
+from text_recognizer.service.http.schemas import Options
+from text_recognizer.service.reading.service import ReadingService
 from text_recognizer.service.settings import Settings
 
 

@@ -8,8 +8,8 @@ import signal
 import pytest
 from PIL import Image
 
-from service.http.conftest import assert_problem
-from service.http.files import stack
+from tests.service.http.conftest import assert_problem
+from tests.service.http.files import stack
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from service.http.conftest import Server, assert_problem, free_port
-from service.http.files import stack
+from tests.service.http.conftest import Server, assert_problem, free_port
+from tests.service.http.files import stack
 from text_recognizer.cli.main import app
 
 

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import uvicorn
 
-from service.http.conftest import Server, assert_problem, get, received, serves_on, status_of
-from service.http.files import encoded, stack
-from service.running import run_coroutine
+from tests.service.http.conftest import Server, assert_problem, get, received, serves_on, status_of
+from tests.service.http.files import encoded, stack
+from tests.service.running import run_coroutine
 from text_recognizer.service import server as module
 
 pytestmark = pytest.mark.usefixtures("well_afterwards")

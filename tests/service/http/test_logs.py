@@ -7,8 +7,8 @@ import json
 import logging
 
 import pytest
-from conftest import SAMPLES
 
+from tests.conftest import SAMPLES
 from text_recognizer.service import logs
 
 

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from conftest import SAMPLES
 from PIL import Image, ImageOps
 
-from service.http.conftest import Close, assert_problem, close
-from service.http.files import encoded, stack
+from tests.conftest import SAMPLES
+from tests.service.http.conftest import Close, assert_problem, close
+from tests.service.http.files import encoded, stack
 from text_recognizer import TextRecognizer
 from text_recognizer.images import open_document
 from text_recognizer.page import Page

@@ -7,10 +7,10 @@ import socket
 import httpx
 import pytest
 
-from service.http.conftest import Server, assert_problem, running
-from service.running import run_coroutine
-from text_recognizer.service import api
+from tests.service.http.conftest import Server, assert_problem, running
+from tests.service.running import run_coroutine
 from text_recognizer.service.app import create_app
+from text_recognizer.service.http import api
 from text_recognizer.service.keys import new_key
 from text_recognizer.service.settings import Settings
 

@@ -7,9 +7,9 @@ import io
 from xml.etree import ElementTree
 
 import pytest
-from format_pages import PAGES
 
-from service.http.conftest import assert_problem
+from tests.helpers.format_pages import PAGES
+from tests.service.http.conftest import assert_problem
 from text_recognizer.formats import FORMATS
 
 WRITTEN = [name for name, form in FORMATS.items() if not form.needs_image]

@@ -6,8 +6,9 @@ import json
 import time
 
 import httpx
-from conftest import SAMPLES
 from PIL import Image
+
+from tests.conftest import SAMPLES
 
 LETTER = SAMPLES / "letter.jpg"
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from service.running import RunningServer
+from tests.service.running import RunningServer
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]

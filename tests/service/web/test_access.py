@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import SAMPLES
 
-from service.running import RunningServer
-from service.web.actions import LETTER, read, words
+from tests.conftest import SAMPLES
+from tests.service.running import RunningServer
+from tests.service.web.actions import LETTER, read, words
 from text_recognizer.service.keys import new_key
 
 

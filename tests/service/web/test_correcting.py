@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from conftest import SAMPLES
-
-from service.web.actions import eventually, kept_text, read, words
+from tests.conftest import SAMPLES
+from tests.service.web.actions import eventually, kept_text, read, words
 
 
 def test_a_corrected_word_reaches_the_server(tab, server):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from service.web.actions import LETTER, eventually, kept_text, pdf_of, read, reading_id, until, words
+from tests.service.web.actions import LETTER, eventually, kept_text, pdf_of, read, reading_id, until, words
 
 
 def test_a_reload_loses_nothing(tab, server):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import SAMPLES
 from PIL import Image
 
-from service.running import RunningServer
-from service.web.actions import eventually, until
+from tests.conftest import SAMPLES
+from tests.service.running import RunningServer
+from tests.service.web.actions import eventually, until
+from text_recognizer.labeling.folder import LabelingFolder
 from text_recognizer.page import Line, Page
-from text_recognizer.service.labeling.folder import LabelingFolder
 
 BOXES = [(116, 92, 687, 164), (131, 242, 468, 301), (123, 386, 1156, 442), (117, 461, 1062, 513)]
 TEXTS = ["Baker Street, 4 March 1891", "My dear Watson,", "you may remember the affair", "documents. I have gone"]

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import SAMPLES
 from PIL import Image
 from typer.testing import CliRunner
 
-from service.running import RunningServer
-from service.test_alerts import Receiver, address
-from service.test_monitoring_store import DAY, like_the_reference
-from service.web.actions import eventually
+from tests.conftest import SAMPLES
+from tests.service.monitoring.test_alerts import Receiver, address
+from tests.service.monitoring.test_monitoring_store import DAY, like_the_reference
+from tests.service.running import RunningServer
+from tests.service.web.actions import eventually
 from text_recognizer.cli.main import app
+from text_recognizer.labeling.agreement import edits
 from text_recognizer.recognition.bundle import SHIPPED
 from text_recognizer.service.feedback.records import utc_now
 from text_recognizer.service.keys import new_key
-from text_recognizer.service.labeling.edits import edits
-from text_recognizer.service.monitoring.checking import check, remember
+from text_recognizer.service.monitoring.check import check, remember
 from text_recognizer.service.monitoring.reference import load_reference
 from text_recognizer.service.monitoring.store import FeatureStore
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conftest import SAMPLES
 from PIL import Image
 
-from service.web.actions import LETTER, eventually, read, until
+from tests.conftest import SAMPLES
+from tests.service.web.actions import LETTER, eventually, read, until
 
 
 def test_a_chosen_file_is_read_and_shown_with_its_lines_outlined(tab):

@@ -7,12 +7,12 @@ import sqlite3
 
 import httpx
 import pytest
-from conftest import SAMPLES
 from PIL import Image
 from typer.testing import CliRunner
 
-from service.running import RunningServer
-from service.web.actions import eventually, until
+from tests.conftest import SAMPLES
+from tests.service.running import RunningServer
+from tests.service.web.actions import eventually, until
 from text_recognizer.cli.main import app
 from text_recognizer.service.keys import new_key
 

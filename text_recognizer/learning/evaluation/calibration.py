@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
 from scipy.optimize import minimize
 
-from text_recognizer.learning.data.lines import LineDataset
-from text_recognizer.recognition.confidence import Calibration
-from text_recognizer.recognition.lines import DecodedLine, LineTextRecognizer
+from text_recognizer.learning.datasets.lines import LineDataset
+from text_recognizer.recognition.text.confidence import Calibration
+from text_recognizer.recognition.text.line_recognizer import DecodedLine, LineTextRecognizer
 
 _BINS = 15
 _REVIEWED = 0.1  # share of the words that somebody looks at again

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from text_recognizer.learning.data.characters import CLASSES, CharacterDataset
-from text_recognizer.recognition.characters import CharacterRecognizer
+from text_recognizer.learning.synthesis.characters import CLASSES, CharacterDataset
+from text_recognizer.recognition.text.character_recognizer import CharacterRecognizer
 
 _CELL = 12  # pixels of a cell of the picture
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 from rich.table import Table
 
-from text_recognizer.learning.evaluation.diagnose import Term
+from text_recognizer.learning.evaluation.diagnosis import Term
 
 _ADVICE = {
     "irreducible": "Measure it: let somebody read a hundred lines again, and correct labels that are wrong.",

@@ -12,10 +12,9 @@ from rapidfuzz.distance import Levenshtein
 from scipy.optimize import linear_sum_assignment
 
 from text_recognizer.alphabet import normalize_text
-from text_recognizer.learning.data.forms import TracedPage, traced_pages
-from text_recognizer.learning.data.pages import is_legible
-from text_recognizer.learning.data.photograph import photograph
-from text_recognizer.learning.evaluation.matches import Matches
+from text_recognizer.learning.datasets.pages import TracedPage, is_legible, traced_pages
+from text_recognizer.learning.evaluation.error_rates import Matches
+from text_recognizer.learning.synthesis.photograph import photograph
 from text_recognizer.page import Line, Page
 from text_recognizer.recognition.recognizer import TextRecognizer
 

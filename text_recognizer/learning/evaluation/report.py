@@ -12,18 +12,16 @@ from rapidfuzz.distance import Levenshtein
 from rich.console import Console
 from rich.table import Table
 
-from text_recognizer.learning.data.characters import CLASSES, CharacterSource, character_dataset
-from text_recognizer.learning.data.forms import traced_pages
-from text_recognizer.learning.data.lines import LineDataset, LineLabel
-from text_recognizer.learning.data.sources import LineSource, line_dataset
+from text_recognizer.learning.datasets.lines import LineDataset, LineLabel
+from text_recognizer.learning.datasets.pages import traced_pages
+from text_recognizer.learning.datasets.sources import LineSource, line_dataset
 from text_recognizer.learning.evaluation.characters import (
     accuracies,
     confusion_picture,
     measure_characters,
     worst_confusions,
 )
-from text_recognizer.learning.evaluation.error_rates import ErrorRates, error_rates
-from text_recognizer.learning.evaluation.lines import read_dataset, without
+from text_recognizer.learning.evaluation.error_rates import ErrorRates, error_rates, read_dataset, without
 from text_recognizer.learning.evaluation.pages import (
     PageScores,
     handwriting_block,
@@ -32,10 +30,11 @@ from text_recognizer.learning.evaluation.pages import (
     measure_pages,
     photographed,
 )
-from text_recognizer.recognition.attention import AttentionLineRecognizer
-from text_recognizer.recognition.characters import CharacterRecognizer
-from text_recognizer.recognition.lines import LineTextRecognizer
+from text_recognizer.learning.synthesis.characters import CLASSES, CharacterSource, character_dataset
 from text_recognizer.recognition.recognizer import TextRecognizer, open_line_reader
+from text_recognizer.recognition.text.attention_recognizer import AttentionLineRecognizer
+from text_recognizer.recognition.text.character_recognizer import CharacterRecognizer
+from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
 
 #: The line sources that models are measured on.
 LINE_SETS = ("iam-val", "copiste-val")

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from text_recognizer.learning.experiments.mlflow_store import mlflow_client, store_uri
 from text_recognizer.learning.experiments.scores import higher_is_better, main_metric, main_score
-from text_recognizer.learning.experiments.store import mlflow_client, store_uri
 
 _PAGE = 1000  # runs that are asked for at a time
 #: What validations measure; a metric of another name (losses, the machine) is no score.

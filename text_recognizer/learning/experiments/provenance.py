@@ -1,10 +1,14 @@
-"""What a run came from: the code, the data, the machine and its software."""
+"""What a run came from: the code, the data, the machine and its software.
+
+Where files come from: the commit of a checkout, and, of datasets, their version and the state of their project.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import platform
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,12 +16,11 @@ from typing import Any
 import lightning
 import torch
 
-from text_recognizer.learning.data.cache import fingerprint
-from text_recognizer.learning.data.characters import CharacterDataset
-from text_recognizer.learning.data.lines import LineDataset
-from text_recognizer.learning.data.manifest import read_manifest
-from text_recognizer.learning.data.page_maps import PageCrops
-from text_recognizer.learning.experiments.revision import commit_of, described_data
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.lines import LineDataset
+from text_recognizer.learning.datasets.own_folder import Manifest, read_manifest
+from text_recognizer.learning.loading.detector_targets import PageCrops
+from text_recognizer.learning.synthesis.characters import CharacterDataset
 
 _PACKAGES = ("text-recognizer", "torch", "lightning", "numpy", "opencv-python-headless", "onnx", "onnxruntime")
 _FOLDER = "folder"  # the name of sources that are folders of lines
@@ -88,3 +91,55 @@ def environment() -> dict[str, Any]:
         "versions": {name: installed[name] for name in _PACKAGES if name in installed},
         "packages": sorted(f"{name}=={version}" for name, version in installed.items()),
     }
+
+
+def project_of(folder: Path) -> Path | None:
+    """The DVC project that a folder lies in; None where it lies in none."""
+    folder = folder.resolve()
+    return next((parent for parent in (folder, *folder.parents) if (parent / ".dvc" / "config").is_file()), None)
+
+
+def described_data(manifest: Manifest) -> dict[str, Any]:
+    """What runs and bundles say of a dataset: its folder's name, version, lines by split, licences, and, in a DVC
+    project, the commit ("-changed" where files differ from it) and DVC's hash of the data."""
+    described: dict[str, Any] = {
+        "folder": manifest.folder.resolve().name,
+        "version": manifest.version,
+        "lines": manifest.counts("split"),
+        "licences": list(manifest.counts("licence")),
+    }
+    project = project_of(manifest.folder)
+    if project:
+        known = {"git": commit_of(project), "dvc": _stored_hash(project, manifest.folder.resolve())}
+        described |= {name: value for name, value in known.items() if value}
+    return described
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit of a folder in a git checkout; "-changed" where files differ from it."""
+    git = ["git", "-C", str(folder)]
+    try:
+        head = _output([*git, "rev-parse", "HEAD"])
+        return head + "-changed" * bool(_output([*git, "status", "--porcelain", "--untracked-files=no"]))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
+def _stored_hash(project: Path, folder: Path) -> str | None:
+    """The hash in the .dvc file that tracks the folder, or a folder around it."""
+    import yaml
+
+    for tracked in (folder, *folder.parents):
+        if tracked == project:
+            break
+        path = tracked.with_name(f"{tracked.name}.dvc")
+        if path.is_file():
+            try:
+                return str(yaml.safe_load(path.read_text(encoding="utf-8"))["outs"][0]["md5"])
+            except (yaml.YAMLError, KeyError, IndexError, TypeError):
+                return None
+    return None

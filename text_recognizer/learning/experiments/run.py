@@ -17,34 +17,31 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from text_recognizer.alphabet import Alphabet
+from text_recognizer.atomic_files import locked
 from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION
 from text_recognizer.learning import networks
-from text_recognizer.learning.data.characters import CLASSES
-from text_recognizer.learning.data.checks import warn_if_few
-from text_recognizer.learning.data.locations import runs_dir
-from text_recognizer.learning.experiments.attention_run import begin_with, build_attention
+from text_recognizer.learning.datasets.exclusions import warn_if_few
+from text_recognizer.learning.distributed import first, rank
 from text_recognizer.learning.experiments.callbacks import StoppedByUserError
-from text_recognizer.learning.experiments.checkpoints import WholeCheckpoints
-from text_recognizer.learning.experiments.experiment import (
-    AttentionLineExperiment,
-    CharacterExperiment,
-    DetectorExperiment,
-    Experiment,
-    LineExperiment,
-    ParagraphExperiment,
-)
-from text_recognizer.learning.experiments.machine import keep_memory, quiet
+from text_recognizer.learning.experiments.config import Experiment
 from text_recognizer.learning.experiments.provenance import commit, data_versions, datasets, environment
 from text_recognizer.learning.experiments.tracking import Tracker, make_tracker
-from text_recognizer.learning.experiments.trainer import make_trainer
-from text_recognizer.learning.training.alphabets import line_alphabet
-from text_recognizer.learning.training.attention_data import ParagraphDataModule
-from text_recognizer.learning.training.growing import adopt_shape, load_or_grow
-from text_recognizer.learning.training.lines import LineDataModule, LineRecognizerModule
-from text_recognizer.learning.training.ranks import first, rank
-from text_recognizer.locks import locked
+from text_recognizer.learning.experiments.trainer import WholeCheckpoints, keep_memory, make_trainer, quiet
+from text_recognizer.learning.synthesis.characters import CLASSES
+from text_recognizer.learning.tasks.attention_lines import AttentionLineExperiment
+from text_recognizer.learning.tasks.characters import CharacterExperiment
+from text_recognizer.learning.tasks.detector import DetectorExperiment
+from text_recognizer.learning.tasks.lines import LineDataModule, LineExperiment, LineRecognizerModule, line_alphabet
+from text_recognizer.learning.tasks.paragraphs import (
+    ParagraphDataModule,
+    ParagraphExperiment,
+    begin_with,
+    build_attention,
+)
+from text_recognizer.learning.tasks.weights import adopt_shape, load_or_grow
+from text_recognizer.paths import runs_dir
 from text_recognizer.recognition.bundle import find_bundle, load_bundle
-from text_recognizer.recognition.geometry import LineGeometry
+from text_recognizer.recognition.text.line_geometry import LineGeometry
 
 _CALIBRATION_BATCHES = 30  # some hundred lines: enough for the mean and variance of each channel
 
@@ -76,13 +73,13 @@ def build(
     alphabet: of a line recogniser, by default what the experiment asks for.
     """
     if isinstance(experiment, DetectorExperiment):
-        from text_recognizer.learning.training.detector import DetectorDataModule, LineDetectorModule
+        from text_recognizer.learning.tasks.detector import DetectorDataModule, LineDetectorModule
 
         return LineDetectorModule(experiment.network, experiment.optimization), DetectorDataModule(
             experiment.data, fixed=experiment.trainer.overfit_batches > 0
         )
     if isinstance(experiment, CharacterExperiment):
-        from text_recognizer.learning.training.characters import CharacterDataModule, CharacterRecognizerModule
+        from text_recognizer.learning.tasks.characters import CharacterDataModule, CharacterRecognizerModule
 
         names = [source.name for source in experiment.data.val]
         recognizer = CharacterRecognizerModule(experiment.network, experiment.optimization, names)

@@ -16,11 +16,11 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from text_recognizer.learning.data.locations import runs_dir
+from text_recognizer.learning.distributed import say
 from text_recognizer.learning.experiments.callbacks import StoppedByUserError
-from text_recognizer.learning.experiments.store import mlflow_client, store_uri
-from text_recognizer.learning.training.choices import Sample
-from text_recognizer.learning.training.ranks import say
+from text_recognizer.learning.experiments.mlflow_store import mlflow_client, store_uri
+from text_recognizer.learning.tasks.base import Sample
+from text_recognizer.paths import runs_dir
 
 _FAILURES = 3  # after so many in a row the tracker is left alone
 _STOPPED = "KILLED"  # MLflow's word for a run that somebody stopped

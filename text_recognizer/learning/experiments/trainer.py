@@ -1,17 +1,33 @@
-"""Lightning's trainer as the `trainer` section of an experiment describes it."""
+"""Lightning's trainer as the `trainer` section of an experiment describes it.
+
+What this machine does best, and a quiet program.
+
+Checkpoints that are whole or not there: whatever happens while one is written, the one before it stays usable.
+
+One that was saved at the end of an epoch begins the next one with none of its batches done, however many there are by
+then: Lightning goes on counting where the old epoch stopped, so that an epoch of more or fewer batches would end early
+and not be validated.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import logging
+import os
+import warnings
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
+from text_recognizer.learning.distributed import say
 from text_recognizer.learning.experiments.callbacks import (
     Clock,
     FiniteLoss,
@@ -20,14 +36,11 @@ from text_recognizer.learning.experiments.callbacks import (
     ProgressBar,
     Utilization,
 )
-from text_recognizer.learning.experiments.checkpoints import WholeCheckpoints
-from text_recognizer.learning.experiments.experiment import DetectorExperiment, Experiment
-from text_recognizer.learning.experiments.machine import precision
-from text_recognizer.learning.experiments.samples import SamplePredictions
-from text_recognizer.learning.experiments.settings import Trainer
+from text_recognizer.learning.experiments.config import Experiment
+from text_recognizer.learning.experiments.prediction_samples import SamplePredictions
 from text_recognizer.learning.experiments.tracking import Tracker
-from text_recognizer.learning.training.optimization import moving_average
-from text_recognizer.learning.training.ranks import say
+from text_recognizer.learning.tasks.base import Trainer, moving_average
+from text_recognizer.learning.tasks.detector import DetectorExperiment
 
 
 def make_trainer(
@@ -102,3 +115,76 @@ def _profiler(settings: Trainer, folder: Path) -> Profiler | None:
     if settings.profiler == "pytorch":
         return PyTorchProfiler(folder, "profile", export_to_chrome=True)
     return None
+
+
+def precision(name: str) -> str:
+    """Lightning's name of a precision; "auto" is the fastest sound one here: a CPU that imitates bfloat16 takes
+    twice as long."""
+    if name != "auto":
+        return name
+    fast = torch.cuda.is_available() or any(
+        getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
+    return "bf16-mixed" if fast else "32-true"
+
+
+def keep_memory() -> None:
+    """Let glibc keep freed memory: a training step frees and takes gigabytes, a quarter of its time in page faults."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+        libc.mallopt(-3, 2**31 - 1)  # M_MMAP_THRESHOLD
+    except (OSError, AttributeError):
+        pass  # another C library: slower, not wrong
+
+
+def quiet() -> None:
+    """Drop advice that does not fit this program, keep errors."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    patterns = (
+        ".*does not have many workers.*",
+        ".*LeafSpec.*",
+        ".*mid-epoch.*",
+        ".*ended before the epoch ended.*",
+        ".*Checkpoint directory.*",
+        ".*sync_dist=True.*",
+        ".*no `val_dataloader`.*",
+        ".*smaller than the logging interval.*",
+        ".*overridden `transfer_batch_to_device`.*",
+        ".*in eval mode at the start of training.*",  # what is frozen
+    )
+    for pattern in patterns:
+        warnings.filterwarnings("ignore", pattern)
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes beside the old checkpoint, waits until the disk has it, and only then takes the old one's place."""
+
+    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        """Load a checkpoint of a training, to go on from; one of an epoch that has ended has no batches of the next one
+        behind it."""
+        checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **options)
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        if progress["is_last_batch"]:
+            progress["current"] = dict.fromkeys(progress["current"], 0)
+        return checkpoint
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
+        """Save a checkpoint. Raises OSError that says what is still there, where the disk is full for instance."""
+        path = Path(path)
+        partial = path.with_name(f".{path.name}.partial")  # the same name each time: what a kill left is overwritten
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError where writing fails
+            partial.unlink(missing_ok=True)
+            kept = (
+                "the one before it is whole: make room and go on with --resume"
+                if path.exists()
+                else "there is none yet"
+            )
+            raise OSError(f"the checkpoint {path} could not be written: {error}; {kept}") from error

@@ -26,10 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
-from text_recognizer.service.feedback.locations import feedback_database
-from text_recognizer.service.feedback.records import FeedbackUnavailable, utc_now
-from text_recognizer.service.feedback.schema import Schema
-from text_recognizer.service.feedback.tables import FEEDBACK
+from text_recognizer.service.feedback.records import FeedbackUnavailable, feedback_database, utc_now
+from text_recognizer.service.feedback.tables import FEEDBACK, Schema
 
 PATIENCE = 15.0  # seconds to wait for another process that writes
 _SCHEMA_LOCK = 0x7465_7874_7265_6164  # any number, the same in every process

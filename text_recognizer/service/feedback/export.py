@@ -1,6 +1,6 @@
 """Corrected lines as a training set: the crops that the recogniser saw, with the text that people gave them.
 
-Layout: `lines.tsv` (`line_table.py`) with columns line_id, split, writer, kind, text, sha256, reading, source, and the
+Layout: `lines.tsv` (`lines_tsv.py`) with columns line_id, split, writer, kind, text, sha256, reading, source, and the
 gray crops in `lines/<line_id>.png`. `LineSource(name="folder")` reads it.
 """
 
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from text_recognizer.alphabet import normalize_text
-from text_recognizer.folders import whole_folder
+from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import ImageError, LineStrip, open_image, to_gray
-from text_recognizer.line_table import TABLE, table_bytes
+from text_recognizer.lines_tsv import TABLE, table_bytes
 from text_recognizer.page import Line, Page
 from text_recognizer.service.feedback.records import Correction, DamagedImage, StoredReading, UnknownReading
 from text_recognizer.service.feedback.store import FeedbackStore

@@ -1,16 +1,23 @@
-"""What goes into the feedback store and comes out of it, and the errors that it raises."""
+"""What goes into the feedback store and comes out of it, its errors, and where it is kept."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from text_recognizer.page import Page
+from text_recognizer.paths import HOME_VARIABLE, home_dir
 
 KINDS = ("page", "line")
 _IDENTIFIER = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+__all__ = ["DATABASE_VARIABLE", "HOME_VARIABLE", "IMAGES_VARIABLE", "feedback_database", "feedback_images", "home_dir"]
+
+DATABASE_VARIABLE = "TEXT_RECOGNIZER_FEEDBACK_DATABASE"
+IMAGES_VARIABLE = "TEXT_RECOGNIZER_FEEDBACK_IMAGES"
 
 
 class FeedbackUnavailable(OSError):  # noqa: N818 (it names a state)
@@ -134,3 +141,13 @@ class Statistics:
     images: int
     corrections: int
     confirmed: int
+
+
+def feedback_database() -> str:
+    """The URL of the feedback database: $TEXT_RECOGNIZER_FEEDBACK_DATABASE, or a SQLite file in the home folder."""
+    return os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{(home_dir() / 'feedback.db').as_posix()}"
+
+
+def feedback_images() -> str:
+    """The folder or URL of the images: $TEXT_RECOGNIZER_FEEDBACK_IMAGES, or `images` in the home folder."""
+    return os.environ.get(IMAGES_VARIABLE) or str(home_dir() / "images")

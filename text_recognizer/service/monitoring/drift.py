@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.service.monitoring.classifier import separation
 from text_recognizer.service.monitoring.features import NOT_COMPARED, OF_THE_MODEL, RecordedReading
 from text_recognizer.service.monitoring.reference import Reference, check_version
 from text_recognizer.service.monitoring.samples import Sample, usable
-from text_recognizer.service.monitoring.two_samples import (
+from text_recognizer.service.monitoring.statistics import (
     effective_size,
     fisher_p_value,
     holm,
     ks_distance,
     ks_p_value,
+    separation,
     stability_index,
 )
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.page import Line, Page
-from text_recognizer.service.monitoring.pictures import line_look, page_look
+from text_recognizer.service.monitoring.image_features import line_look, page_look
 
 #: Grows when a feature is computed otherwise: values of two versions are never compared.
 FEATURES_VERSION = 1

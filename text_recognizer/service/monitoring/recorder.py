@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.page import Page
-from text_recognizer.recognition.language_model import CharacterLanguageModel
-from text_recognizer.service import metrics
+from text_recognizer.recognition.text.language_model import CharacterLanguageModel
 from text_recognizer.service.feedback.records import FeedbackUnavailable, utc_now
+from text_recognizer.service.monitoring import metrics
 from text_recognizer.service.monitoring.features import (
     NUMBERS,
     ReadingFeatures,

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from text_recognizer.folders import write_file
+from text_recognizer.atomic_files import write_file
+from text_recognizer.paths import home_dir
 from text_recognizer.recognition.bundle import find_bundle
-from text_recognizer.service.feedback.locations import home_dir
 from text_recognizer.service.monitoring.features import FEATURES_VERSION, NUMBERS, ReadingFeatures
 from text_recognizer.service.monitoring.samples import DIGITS, Sample
 

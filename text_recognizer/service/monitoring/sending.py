@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from text_recognizer.service import metrics
 from text_recognizer.service.feedback.records import utc_now
 from text_recognizer.service.logs import event
-from text_recognizer.service.monitoring.deliveries import FAILED, LONGEST_WAIT, SENT, WAITING, Delivery, DeliveryStore
+from text_recognizer.service.monitoring import metrics
+from text_recognizer.service.monitoring.alerts import FAILED, LONGEST_WAIT, SENT, WAITING, Delivery, DeliveryStore
 from text_recognizer.service.monitoring.store import FeatureStore, StoredCheck
 from text_recognizer.service.settings import Settings
 

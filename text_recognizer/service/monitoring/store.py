@@ -1,18 +1,20 @@
-"""Features of readings and checks for drift, in the feedback database."""
+"""Features of readings and checks for drift: their tables in the feedback database."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import JSON, Select, String, func, insert, select, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from text_recognizer.service.feedback.database import Database, insert_once
+from text_recognizer.service.feedback.tables import Number, Schema, UtcDateTime
 from text_recognizer.service.monitoring.alerts import Alert, AlertState
 from text_recognizer.service.monitoring.drift import DriftReport
 from text_recognizer.service.monitoring.features import ReadingFeatures, RecordedReading
-from text_recognizer.service.monitoring.tables import SCHEMA, CheckRow, FeaturesRow, TurnRow
 
 MOST_ROWS = 10_000  # of a window that are looked at; of more, an even share
 _MOST_TEXT = 2000  # characters of an alert
@@ -146,3 +148,49 @@ def _reading(row: FeaturesRow) -> RecordedReading:
 def _check(row: CheckRow) -> StoredCheck:
     report, state = DriftReport.from_dict(row.report), AlertState.from_dict(row.state)
     return StoredCheck(row.id, row.created, report, state, row.alert, row.text)
+
+
+class Base(DeclarativeBase):
+    """All tables of monitoring."""
+
+
+class FeaturesRow(Base):
+    """The features of one page that was read. document: the reading's id, kept or not. features: JSON."""
+
+    __tablename__ = "reading_features"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    document: Mapped[str] = mapped_column(String(64))
+    page: Mapped[int]
+    unit: Mapped[str] = mapped_column(String(16))
+    models: Mapped[dict[str, str]] = mapped_column(JSON)
+    version: Mapped[int]
+    features: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class CheckRow(Base):
+    """A check for drift. report: JSON, `DriftReport.to_dict()`; state: `AlertState.to_dict()` after it; alert: the kind
+    of alert that was due, and its text."""
+
+    __tablename__ = "drift_checks"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    drift: Mapped[bool | None]
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[dict[str, Any]] = mapped_column(JSON)
+    alert: Mapped[str | None] = mapped_column(String(16))
+    text: Mapped[str | None] = mapped_column(String(2000))
+
+
+class TurnRow(Base):
+    """Whose turn it is: what of several processes one does at a time, and when it was last done."""
+
+    __tablename__ = "monitoring_turns"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    taken: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+SCHEMA = Schema.of(Base, "monitoring_schema", 1)

@@ -1,15 +1,21 @@
-"""The review queue as the labelling queue's API wants it: for one person who asks."""
+"""The review queue as the labelling queue's API wants it: what one person who asks may see."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Sequence
 
-from text_recognizer.service.labeling.agreement import Agreement
-from text_recognizer.service.labeling.pages import UnknownPage
-from text_recognizer.service.labeling.queue.queue import Key, Progress, Task
-from text_recognizer.service.review.preparing import DOUBTFUL
-from text_recognizer.service.review.source import KeptPage, ReviewSource, page_name, place_of
+from fastapi import Request
+
+from text_recognizer.labeling.agreement import Agreement
+from text_recognizer.labeling.pages import UnknownPage
+from text_recognizer.labeling.queue import Key, Progress, Task
+from text_recognizer.service.annotation.api import QueueState
+from text_recognizer.service.feedback.rows import MAX_CHARACTERS
+from text_recognizer.service.http import api
+from text_recognizer.service.http.problems import Problem
+from text_recognizer.service.review.prepare import DOUBTFUL
+from text_recognizer.service.review.source import KeptPage, ReviewPictures, ReviewSource, page_name, place_of
 from text_recognizer.service.review.store import Place, Wish
 
 _NAMED = 4  # features in a reason
@@ -104,3 +110,27 @@ def _listed(names: Sequence[str]) -> str:
 
 def _place(page: str, line: str) -> Place:
     return (*place_of(page), int(line))
+
+
+def review_of(request: Request) -> QueueState:
+    """The queue for whoever asks: on a server with keys the readings of the key, or all where it is a reviewer's.
+
+    Raises `Problem` 401 for a wrong key, 404 where the server keeps no readings.
+    """
+    server = api.state(request)
+    key = api.key_name(request)
+    if server.reviews is None:
+        raise Problem(404, "this server keeps no readings that could be reviewed")
+    owner = None if key is None or key in server.settings.reviewers else key
+    source = ReviewSource(server.reviews, api.store(request), owner)
+    return QueueState(
+        ReviewQueue(source),
+        None,
+        ReviewPictures(source, server.decoded),
+        server.reading.alphabet,
+        key or "",
+        known=key is not None,
+        kind="review",
+        longest=MAX_CHARACTERS,
+        orders=("doubtful", "page", "skipped"),
+    )

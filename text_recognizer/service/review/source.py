@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from text_recognizer.images import ImageError, open_image
+from text_recognizer.labeling.folder import QueueLine
+from text_recognizer.labeling.labels import Label
+from text_recognizer.labeling.outlines import cut_out
+from text_recognizer.labeling.pages import UnknownPage
 from text_recognizer.page import Line, Page, Polygon
-from text_recognizer.service import metrics
+from text_recognizer.service.annotation.views import png
 from text_recognizer.service.feedback import Correction, DamagedImage, FeedbackStore, NewCorrection, UnknownReading
 from text_recognizer.service.feedback.records import is_identifier
 from text_recognizer.service.feedback.rows import correction
 from text_recognizer.service.feedback.tables import CorrectionRow, PageRow, ReadingRow
-from text_recognizer.service.labeling.cutting import cut_out
-from text_recognizer.service.labeling.folder import QueueLine
-from text_recognizer.service.labeling.labels import Label
-from text_recognizer.service.labeling.pages import UnknownPage
-from text_recognizer.service.labeling.queue.views import png
+from text_recognizer.service.monitoring import metrics
 from text_recognizer.service.review.store import ILLEGIBLE, SKIPPED, Mark, Place, ReviewStore, marks, seen
 from text_recognizer.service.review.tables import ReviewPage
 
@@ -36,7 +36,7 @@ _DECODED = 3  # pages: whoever reviews a page asks for its lines one after the o
 @dataclass(frozen=True)
 class KeptPage:
     """A page of a reading as it is in the database. page: as it was read. corrections, marks: in order of time.
-    strange, drifting: see `unusual.Unusual`."""
+    strange, drifting: see `prepare.Unusual`."""
 
     reading: str
     number: int

@@ -17,12 +17,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, delete, exists, func, select, text, union_all
 from sqlalchemy.orm import Session
 
+from text_recognizer.labeling.queue import RESERVED, Progress
 from text_recognizer.service.feedback.database import Database, delete_rows
 from text_recognizer.service.feedback.records import utc_now
 from text_recognizer.service.feedback.tables import CorrectionRow, ReadingRow
-from text_recognizer.service.labeling.queue.queue import RESERVED, Progress
 from text_recognizer.service.monitoring.store import FeatureStore
-from text_recognizer.service.review.preparing import Preparation
+from text_recognizer.service.review.prepare import Preparation
 from text_recognizer.service.review.tables import SCHEMA, ReservedRow, ReviewLine, ReviewMark
 from text_recognizer.service.settings import Settings
 

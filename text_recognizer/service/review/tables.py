@@ -10,8 +10,7 @@ from datetime import datetime
 from sqlalchemy import JSON, Double, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from text_recognizer.service.feedback.schema import Number, Schema, UtcDateTime
-from text_recognizer.service.feedback.tables import ReadingRow
+from text_recognizer.service.feedback.tables import Number, ReadingRow, Schema, UtcDateTime
 
 
 class Base(DeclarativeBase):
@@ -23,7 +22,7 @@ def _reading(**more: bool) -> Mapped[str]:
 
 
 class ReviewPage(Base):
-    """A page that is in the queue. strange, drifting: names of features, see `unusual.Unusual`; looked: beside which
+    """A page that is in the queue. strange, drifting: names of features, see `prepare.Unusual`; looked: beside which
     reference and alerts they were looked for, "" where that is to be done yet."""
 
     __tablename__ = "review_pages"

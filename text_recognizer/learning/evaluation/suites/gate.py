@@ -14,8 +14,8 @@ from text_recognizer.learning.evaluation.suites.readers import open_reader
 from text_recognizer.learning.evaluation.suites.run import SuiteResult, run_suite
 from text_recognizer.learning.evaluation.suites.suite import Suite
 from text_recognizer.recognition.bundle import SHIPPED, BundleError, bundle_task, file_hash, find_bundle, load_bundle
-from text_recognizer.recognition.language_model import TASK as LANGUAGE_TASK
 from text_recognizer.recognition.registry import current, slot_of
+from text_recognizer.recognition.text.language_model import TASK as LANGUAGE_TASK
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from text_recognizer.images import to_gray
 from text_recognizer.learning.evaluation.pages import match_lines, overlaps
 from text_recognizer.learning.evaluation.suites.suite import Case, Suite
 from text_recognizer.recognition.bundle import Bundle, bundle_task, find_bundle
-from text_recognizer.recognition.characters import CharacterRecognizer
-from text_recognizer.recognition.detector import LineDetector
-from text_recognizer.recognition.lines import NO_LANGUAGE
-from text_recognizer.recognition.paragraphs import ParagraphTextRecognizer
+from text_recognizer.recognition.layout.detector import LineDetector
 from text_recognizer.recognition.recognizer import open_line_reader
 from text_recognizer.recognition.registry import slot_of
+from text_recognizer.recognition.text.character_recognizer import CharacterRecognizer
+from text_recognizer.recognition.text.line_recognizer import NO_LANGUAGE
+from text_recognizer.recognition.text.paragraph_recognizer import ParagraphTextRecognizer
 
 Image = NDArray[np.uint8]
 Matrix = NDArray[np.float64]

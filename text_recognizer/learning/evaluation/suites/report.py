@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from text_recognizer.folders import write_file
+from text_recognizer.atomic_files import write_file
 from text_recognizer.learning.evaluation.calibration import reliability_diagram
 from text_recognizer.learning.evaluation.suites.bootstrap import RESAMPLES, Interval
 from text_recognizer.learning.evaluation.suites.comparison import Row

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from text_recognizer.learning.evaluation.calibration import calibration_error
+from text_recognizer.learning.evaluation.suites.behaviour import CaseResult, ChangeResult, run_cases, run_changes
 from text_recognizer.learning.evaluation.suites.bootstrap import rate
 from text_recognizer.learning.evaluation.suites.comparison import Comparison, Row, compare
-from text_recognizer.learning.evaluation.suites.functionality import CaseResult, ChangeResult, run_cases, run_changes
 from text_recognizer.learning.evaluation.suites.readers import TaskReader, open_reader
 from text_recognizer.learning.evaluation.suites.samples import Samples, check_sets, read_set
 from text_recognizer.learning.evaluation.suites.suite import Suite, TaskSuite

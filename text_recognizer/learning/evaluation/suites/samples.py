@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from text_recognizer.alphabet import normalize_text
-from text_recognizer.learning.data.characters import CLASSES, CharacterSource, character_dataset
-from text_recognizer.learning.data.forms import TracedPage, traced_pages
-from text_recognizer.learning.data.registry import find
-from text_recognizer.learning.data.sources import LineSource, ParagraphSource, line_dataset, paragraph_dataset
+from text_recognizer.learning.datasets.pages import TracedPage, traced_pages
+from text_recognizer.learning.datasets.registry import find
+from text_recognizer.learning.datasets.sources import LineSource, ParagraphSource, line_dataset, paragraph_dataset
 from text_recognizer.learning.evaluation.calibration import word_outcomes
-from text_recognizer.learning.evaluation.lines import decoded_texts, read_dataset
+from text_recognizer.learning.evaluation.error_rates import decoded_texts, read_dataset
 from text_recognizer.learning.evaluation.pages import handwriting_block, iam_pages
 from text_recognizer.learning.evaluation.suites.bootstrap import Counts
 from text_recognizer.learning.evaluation.suites.readers import (
@@ -26,7 +25,8 @@ from text_recognizer.learning.evaluation.suites.readers import (
     TaskReader,
 )
 from text_recognizer.learning.evaluation.suites.slices import Slice, by_name, halves, line_slices
-from text_recognizer.recognition.lines import LineTextRecognizer
+from text_recognizer.learning.synthesis.characters import CLASSES, CharacterSource, character_dataset
+from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.learning.data.lines import LineLabel
+from text_recognizer.learning.datasets.lines import LineLabel
 
 _INK = 64  # of 255: what is stroke and not a trace of one
 _SHORT, _LONG = 20, 50  # characters

@@ -32,7 +32,7 @@ T = TypeVar("T")
 class Case:
     """One image whose reading is known. text: what it says, for detectors the outlines in made.json count instead.
     limit: the error rate that is allowed (CER; of detectors 1 - F1 at IoU 0.5). change, amount: done to the image
-    before (`invariance.py`)."""
+    before (`behaviour.py`)."""
 
     name: str
     image: str

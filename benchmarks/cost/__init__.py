@@ -1,0 +1,1 @@
+"""What reading and training cost: time, memory, arithmetic."""

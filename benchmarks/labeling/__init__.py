@@ -1,0 +1,1 @@
+"""What helps people who label: active learning, forms, checks of data."""

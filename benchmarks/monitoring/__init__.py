@@ -1,0 +1,1 @@
+"""How soon drift is noticed, and what it costs to look."""

@@ -1,0 +1,1 @@
+"""Text Recognizer and other recognisers side by side."""

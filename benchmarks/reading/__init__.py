@@ -1,0 +1,1 @@
+"""How well lines and pages are read."""

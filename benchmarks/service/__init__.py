@@ -1,0 +1,1 @@
+"""The server, the function and jobs under load."""

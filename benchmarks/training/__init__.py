@@ -1,0 +1,1 @@
+"""What training, fine-tuning and retraining bring."""

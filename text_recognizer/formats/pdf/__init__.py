@@ -1,0 +1,1 @@
+"""Searchable PDF: the page's picture with its text beneath, invisible."""

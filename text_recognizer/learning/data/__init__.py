@@ -1,1 +1,0 @@
-"""Datasets and synthetic handwriting, one file a dataset."""

@@ -1,0 +1,1 @@
+"""Real data: one file a dataset, and the registry that knows all of them by name."""

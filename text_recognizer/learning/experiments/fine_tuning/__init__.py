@@ -1,0 +1,1 @@
+"""Fine-tuning of a line recogniser on one's own handwriting."""

@@ -1,1 +1,0 @@
-"""Projects: folders under git and DVC in which a dataset becomes a model, stage by stage, again wherever it changed."""

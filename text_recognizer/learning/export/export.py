@@ -1,0 +1,211 @@
+"""From a training run to a model bundle: ONNX with weights in half precision, checked against PyTorch."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from text_recognizer.alphabet import CHARACTERS, Alphabet
+from text_recognizer.atomic_files import whole_folder
+from text_recognizer.images import CHARACTER_SIZE, NORMALIZATION_VERSION
+from text_recognizer.learning import networks
+from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
+from text_recognizer.learning.export.model_card import write_description
+from text_recognizer.learning.export.onnx import (
+    attention_settings,
+    check_halves,
+    check_parity,
+    halved,
+    to_onnx,
+    write_decoder,
+)
+from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
+from text_recognizer.learning.tasks.characters import prior_shift, shift_logits
+from text_recognizer.learning.tasks.weights import with_start
+from text_recognizer.paths import runs_dir
+from text_recognizer.recognition.bundle import FORMAT_VERSION, SHIPPED, Bundle, file_hash, load_bundle
+from text_recognizer.recognition.text.attention_networks import Tokens
+from text_recognizer.recognition.text.language_model import TASK as LANGUAGE_TASK
+from text_recognizer.recognition.text.line_geometry import LineGeometry
+
+
+def export_run(
+    run: Path,
+    output: Path,
+    version: str,
+    measure: bool = True,
+    others: Sequence[Path] = (),
+    language: str = "language",
+    stretch: float = 1.0,
+    detector: str = "detector",
+    share: float = 1.0,
+) -> Path:
+    """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
+
+    run: the folder of a run, or its name. others: runs that began with the same weights; the mean of all is written
+    (Wortsman et al., "Model soups", ICML 2022), in which one that is named twice counts twice. language: the language
+    model that lines are to be read with, a shipped name or a folder. stretch: by which lines are made wider for
+    reading. detector: what finds the lines of pages for them. share: of what was learned, in a mean with the bundle
+    that the run began with. The bundle appears whole or not at all. Raises
+    FileNotFoundError for an unknown run, BundleError for an unknown language model or detector, and ValueError where
+    the ONNX model does not agree with the network or runs have other networks.
+    """
+    refuse_other_folders(output)
+    experiment, state = loaded_run(run)
+    steps, minutes = int(state["global_step"]), [_minutes(state)]
+    weights = [state["state_dict"]]
+    for number, other in enumerate(others):
+        described, further = loaded_run(other)
+        if described["network"] != experiment["network"] or described.get("alphabet") != experiment.get("alphabet"):
+            raise ValueError(f"{other} and {run} have other networks or alphabets: there is no mean of their weights")
+        weights.append(further["state_dict"])
+        if other not in (run, *others[:number]):  # one that is named twice counts twice in the mean, and learned once
+            steps, minutes = steps + int(further["global_step"]), [*minutes, _minutes(further)]
+    state["state_dict"] = mean_weights(weights)
+    provenance: dict[str, Any] = {
+        "steps": steps,
+        "minutes": None if None in minutes else round(sum(minutes), 1),  # type: ignore[arg-type]
+    }
+    if share != 1:
+        state["state_dict"] = with_start(experiment, state["state_dict"], share)
+        provenance["share_of_new_weights"] = share
+    if others:
+        provenance["mean_of"] = [Path(name).name for name in (run, *others)]
+    read_with: dict[str, Any] = {}
+    if experiment["task"] == "lines":
+        asked = {"language": load_bundle(language, LANGUAGE_TASK, 0)}
+        asked["detector"] = load_bundle(detector, "detector", NORMALIZATION_VERSION)
+        read_with = {name: _named(bundle) for name, bundle in asked.items()}
+    if measure:
+        check_measured(experiment["task"])
+    with whole_folder(output, replace=True) as partial:
+        write_run(partial, (output.name, version), experiment, state, read_with, provenance, stretch)
+        if measure:
+            measure_bundle(partial, experiment["task"])
+    return output
+
+
+def _named(bundle: Bundle) -> str:
+    """What a bundle calls another one: a shipped one by its name, others by where they are, whoever reads them."""
+    return bundle.folder.name if bundle.folder.parent == SHIPPED else str(bundle.folder.resolve())
+
+
+def write_run(
+    folder: Path,
+    identity: tuple[str, str],
+    experiment: dict[str, Any],
+    state: dict[str, Any],
+    more_settings: dict[str, Any],
+    more_provenance: dict[str, Any],
+    stretch: float = 1.0,
+) -> None:
+    """Write the bundle of a run's experiment and checkpoint, as `loaded_run` gives them, into `folder`, not measured.
+
+    identity: name and version. Raises ValueError where the ONNX model does not agree with the network.
+    """
+    described = dict(experiment)
+    alphabet = Alphabet(described.pop("alphabet", CHARACTERS))
+    normalization = described.pop("normalization", NORMALIZATION_VERSION)
+    commit = described.pop("commit", None)
+    network, settings = _network(described, state, alphabet)
+    if described["task"] == "lines":
+        settings["geometry"]["stretch"] = stretch
+    provenance = {
+        "experiment": described,
+        "epochs": int(state["loops"]["fit_loop"]["epoch_progress"]["total"]["processed"]),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "exported": datetime.date.today().isoformat(),
+        "commit": commit,
+    }
+    name, version = identity
+    identified = {"name": name, "task": described["task"], "version": version, "normalization": normalization}
+    write_bundle(folder, network, identified, settings | more_settings, provenance | more_provenance)
+
+
+def loaded_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The experiment of a run, by its folder or name, and its last checkpoint."""
+    folder = run if (run / "experiment.json").is_file() else runs_dir() / run
+    checkpoint, config = folder / "last.ckpt", folder / "experiment.json"
+    if not checkpoint.is_file() or not config.is_file():
+        raise FileNotFoundError(f"{run} is no training run with a checkpoint, nor is {folder}")
+    experiment = json.loads(config.read_text(encoding="utf-8"))
+    return experiment, torch.load(checkpoint, map_location="cpu", weights_only=False)
+
+
+def mean_weights(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of the weights of networks of one shape; counters are the first one's."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if first.is_floating_point() else first
+        for name, first in states[0].items()
+    }
+
+
+def _minutes(state: dict[str, Any]) -> float | None:
+    """Minutes that a run took, as its clock counted them; None for a run without one."""
+    counted = state.get("callbacks", {}).get("Clock", {}).get("minutes")
+    return None if counted is None else round(float(counted), 1)
+
+
+def refuse_other_folders(output: Path, *sources: Path) -> None:
+    """Exporting replaces a bundle, but nothing else, and none that it is made of. Raises FileExistsError."""
+    if any(output.resolve() == source.resolve() for source in sources):
+        raise FileExistsError(f"{output} is what the new bundle would be made of: name another folder")
+    if output.exists() and not (output / "bundle.json").is_file() and (output.is_file() or any(output.iterdir())):
+        raise FileExistsError(f"{output} holds something that is no model bundle: name another folder")
+
+
+def _network(experiment: dict[str, Any], state: dict[str, Any], alphabet: Alphabet) -> tuple[nn.Module, dict[str, Any]]:
+    """The trained network and the settings that reading needs."""
+    choice = experiment["network"]
+    weights = {key.removeprefix("network."): value for key, value in state["state_dict"].items()}
+    if experiment["task"] == "detector":
+        network = networks.build(choice["name"], **choice["fields"])
+        settings: dict[str, Any] = {"threshold": 0.5}
+    elif experiment["task"] == "characters":
+        network = networks.build(choice["name"], classes=len(alphabet.characters), **choice["fields"])
+        settings = {"alphabet": "".join(alphabet.characters), "size": CHARACTER_SIZE, "temperature": 1.0}
+    elif experiment["task"] in ("attention-lines", "paragraphs"):
+        network = networks.build(choice["name"], classes=len(Tokens(alphabet)), **choice["fields"])
+        settings = attention_settings(network, experiment, alphabet)
+    else:
+        network = networks.build(choice["name"], classes=len(alphabet), **choice["fields"])
+        geometry = LineGeometry(columns_per_frame=networks.columns_per_frame(network))
+        settings = {"alphabet": "".join(alphabet.characters), "geometry": asdict(geometry), "temperature": 1.0}
+    network.load_state_dict(weights)
+    if experiment["task"] == "characters":
+        shift_logits(network, prior_shift(experiment["data"]))
+    return network.eval(), settings
+
+
+def write_bundle(
+    folder: Path, network: nn.Module, identity: dict[str, Any], settings: dict[str, Any], provenance: dict[str, Any]
+) -> None:
+    """Write model.onnx, of an attention network decoder.onnx, bundle.json and README.md.
+
+    Raises ValueError where ONNX and network disagree.
+
+    identity: name, task, version and normalization of the bundle.
+    """
+    model = to_onnx(network)
+    check_parity(network, model)
+    halves = halved(model)
+    check_halves(network, halves)
+    (folder / "model.onnx").write_bytes(halves)
+    if isinstance(network, ImageToSequence):
+        settings = settings | {"decoder": write_decoder(folder, network, model)}
+    data = {
+        "format_version": FORMAT_VERSION,
+        **identity,
+        "sha256": file_hash(folder / "model.onnx"),
+        "settings": settings,
+        "scores": {},
+        "provenance": provenance,
+    }
+    write_description(folder, data)

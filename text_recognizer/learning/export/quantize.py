@@ -1,0 +1,204 @@
+"""Models that compute with 8-bit integers: smaller files, and faster where the processor multiplies bytes (VNNI).
+
+Convolutions are quantised statically, their weights for each output channel (Jacob et al., "Quantization and Training
+of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018). LSTMs are quantised dynamically: the
+scale of what they take is found as it comes, for all lines of a run together. So that a line reads the same beside any
+other, the bundle then says that each line wants a run of its own, which costs nothing: the bytes of the weights are
+fetched fast enough for a single line. Other weights are stored as bytes and computed with in single precision.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from text_recognizer.alphabet import Alphabet
+from text_recognizer.atomic_files import whole_folder
+from text_recognizer.images import NORMALIZATION_VERSION
+from text_recognizer.learning.datasets.pages import traced_pages
+from text_recognizer.learning.datasets.sources import LineSource, lines_within
+from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
+from text_recognizer.learning.export.export import refuse_other_folders
+from text_recognizer.learning.export.model_card import RELIABILITY, write_description
+from text_recognizer.learning.export.onnx import HALF_FROM
+from text_recognizer.recognition.bundle import Bundle, BundleError, bundle_task, file_hash, load_bundle
+from text_recognizer.recognition.layout.detector_input import detector_input
+from text_recognizer.recognition.text.line_geometry import LineGeometry
+
+_LINES, _PAGES = 32, 3  # of each source that a model learned from, to see how large its numbers get
+_PAGE_SIDE = 1024
+_OPERATORS = ["Conv", "Add", "Relu"]
+
+Batches = Iterator[NDArray[np.float32]]
+
+
+def quantize_bundle(source: str | Path, output: Path, version: str = "1", measure: bool = True) -> Path:
+    """Write a bundle of lines or of a detector in 8-bit integers to `output`, measured on val where asked.
+
+    source: a bundle in half precision, a shipped name or a folder; the data it learned from say how large its numbers
+    get. The bundle appears whole or not at all. Raises BundleError for a bundle of another task, of several networks,
+    or that computes with integers already, and FileNotFoundError where the data are missing.
+    """
+    task = bundle_task(source)
+    if task not in _SEEN:
+        raise BundleError(f"{source} is for {task}: only bundles of {' and '.join(_SEEN)} are quantised")
+    bundle = load_bundle(source, task, NORMALIZATION_VERSION)
+    if "members" in bundle.settings:
+        raise BundleError(f"{source} is an ensemble: quantise its members, then put them together")
+    if bundle.settings.get("precision") == "int8":
+        raise BundleError(f"{source} computes with 8-bit integers already")
+    refuse_other_folders(output, bundle.folder)
+    if measure:
+        check_measured(task)
+    with whole_folder(output, replace=True) as partial:
+        model = quantized(bundle.folder / "model.onnx", _SEEN[task](bundle))
+        (partial / "model.onnx").write_bytes(model)
+        data = json.loads((bundle.folder / "bundle.json").read_text(encoding="utf-8"))
+        data |= {"name": output.name, "version": version, "sha256": file_hash(partial / "model.onnx"), "scores": {}}
+        if measure:  # it is fitted anew; else the one of the same weights in floating point still holds
+            data["settings"].pop("calibration", None)
+        data["settings"] |= {"precision": "int8"} | ({"batch": 1} if _has_integer_lstms(model) else {})
+        data["provenance"] |= {"quantized_from": bundle.identity, "exported": datetime.date.today().isoformat()}
+        if not measure and "calibration" in data["settings"] and (bundle.folder / RELIABILITY).is_file():
+            shutil.copy(bundle.folder / RELIABILITY, partial)
+        write_description(partial, data)
+        if measure:
+            measure_bundle(partial, task)
+    return output
+
+
+def quantized(path: Path, images: Batches) -> bytes:
+    """An ONNX model whose convolutions compute with 8-bit integers. images: (1, 1, H, W) float32 that it may meet."""
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    # It advises, as often as it is called, to do what `_write_plain` does.
+    logging.getLogger().addFilter(lambda record: "pre-processing before quantization" not in record.getMessage())
+    with tempfile.TemporaryDirectory() as folder:
+        plain, whole = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
+        name = _write_plain(path, plain)
+        quantize_static(
+            plain,
+            whole,
+            _reader(images, name),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_OPERATORS,
+            nodes_to_exclude=_answers(plain),
+            per_channel=True,
+            # Without VNNI, sums of two products of whole bytes would not fit: weights get seven bits.
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            # What a branch of the graph takes keeps its ReLU; elsewhere it is left out when the model is loaded.
+            extra_options={"QDQKeepRemovableActivations": True},
+        )
+        return packed(with_integer_lstms(whole.read_bytes()))
+
+
+def with_integer_lstms(serialized: bytes) -> bytes:
+    """An ONNX model whose LSTMs compute with 8-bit integers; the same where it has none."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model = onnx.load_model_from_string(serialized)
+    if not any(node.op_type == "LSTM" for node in model.graph.node):
+        return serialized
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "int8.onnx"
+        logging.getLogger().addFilter(lambda record: "already quantized" not in record.getMessage())  # others are
+        quantize_dynamic(
+            model, path, ["LSTM"], per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
+        )  # seven bits, as above
+        return path.read_bytes()
+
+
+def _has_integer_lstms(serialized: bytes) -> bool:
+    return any(node.op_type == "DynamicQuantizeLSTM" for node in onnx.load_model_from_string(serialized).graph.node)
+
+
+def _write_plain(path: Path, plain: Path) -> str:
+    """Write the model with its weights in single precision, as the quantisation wants it; the name of its input."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(plain)
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session.get_inputs()[0].name
+
+
+def _answers(path: Path) -> list[str]:
+    """What says what the network found: no ReLU follows it, alone or after the sum of a residual block.
+
+    Weights of a class that never occurs are next to nothing beside its bias: no byte holds both.
+    """
+    nodes = [node for node in onnx.load(path).graph.node if node.op_type in _OPERATORS]
+    inside: set[str] = set()
+    for node in reversed(nodes):
+        if node.op_type == "Relu" or node.output[0] in inside:
+            inside |= set(node.input)
+    return [node.name for node in nodes if node.op_type != "Relu" and node.output[0] not in inside]
+
+
+def _reader(images: Batches, name: str) -> Any:
+    """What the quantisation asks for inputs."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            image = next(images, None)
+            return None if image is None else {name: image}
+
+    return Reader()
+
+
+def packed(serialized: bytes) -> bytes:
+    """Store large weights as bytes, with a scale for each row, and expand them when the model is loaded."""
+    model = onnx.load_model_from_string(serialized)
+    expanded, scales = [], []
+    for weight in model.graph.initializer:
+        array = numpy_helper.to_array(weight)
+        if array.dtype != np.float32 or array.size < HALF_FROM or array.ndim < 2:
+            continue
+        name, scale = weight.name, np.maximum(np.abs(array).max(axis=-1, keepdims=True), 1e-12) / 127
+        weight.CopyFrom(numpy_helper.from_array(np.round(array / scale).astype(np.int8), f"{name}_bytes"))
+        scales.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}_scale"))
+        expanded.append(helper.make_node("Cast", [f"{name}_bytes"], [f"{name}_whole"], to=TensorProto.FLOAT))
+        expanded.append(helper.make_node("Mul", [f"{name}_whole", f"{name}_scale"], [name]))
+    nodes = expanded + list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(scales)
+    return model.SerializeToString()
+
+
+def _lines_seen(bundle: Bundle) -> Batches:
+    """Some lines of each source that a line recogniser learned from."""
+    geometry, alphabet = LineGeometry(**bundle.settings["geometry"]), Alphabet(bundle.settings["alphabet"])
+    sources = bundle.provenance["experiment"]["data"]["train"]
+    for source in (row for number, row in enumerate(sources) if row not in sources[:number]):
+        # No more synthetic ones than are asked for.
+        dataset = lines_within(replace(LineSource(**source), count=_LINES), alphabet)
+        for index in np.linspace(0, len(dataset) - 1, _LINES).astype(int):
+            yield geometry.batch([dataset[int(index)][0]])
+
+
+def _pages_seen(bundle: Bundle) -> Batches:
+    """Some pages of each source that a detector learned from."""
+    for name in bundle.provenance["experiment"]["data"]["pages"]:
+        for _, page in zip(range(_PAGES), traced_pages(name, "train"), strict=False):
+            yield detector_input(page.image, min(1.0, _PAGE_SIDE / max(page.image.shape)))
+
+
+_SEEN: dict[str, Callable[[Bundle], Batches]] = {"lines": _lines_seen, "detector": _pages_seen}

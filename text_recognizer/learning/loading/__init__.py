@@ -1,0 +1,1 @@
+"""From datasets to batches: augmentation, bucketing by width, detector targets, cached features."""

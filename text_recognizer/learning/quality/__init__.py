@@ -1,0 +1,1 @@
+"""Checks of datasets: labels, images, splits, duplicates; previews."""

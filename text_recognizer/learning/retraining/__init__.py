@@ -1,0 +1,1 @@
+"""Retraining from corrections: dataset, fine-tuning, suites, proposal."""

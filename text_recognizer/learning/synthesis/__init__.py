@@ -1,0 +1,1 @@
+"""Generated data: characters, lines, paragraphs, pages, photographs."""

@@ -1,0 +1,176 @@
+"""Single characters: cut out of lines, set in fonts, from EMNIST; prepared once, then read from memory-mapped files.
+
+Single characters set in the handwriting fonts, varied as a hand would vary them.
+
+Deterministic by seed, as the synthetic lines are.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from text_recognizer.atomic_files import whole_folder
+from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION, fit_character
+from text_recognizer.learning.alignment.character_extents import shipped_reaches
+from text_recognizer.learning.alignment.forced_alignment import ALIGNMENT_VERSION, clear, cut_normalized
+from text_recognizer.learning.datasets.cache_keys import fingerprint
+from text_recognizer.learning.datasets.emnist import EmnistPart, emnist, emnist_digits, emnist_file
+from text_recognizer.learning.datasets.lines import LineDataset
+from text_recognizer.learning.datasets.sources import LineSource, line_dataset
+from text_recognizer.learning.synthesis.lines import Typeface, distort, handwriting_faces, render_words
+from text_recognizer.paths import cache_dir, data_dir
+from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
+
+#: The classes, in the order of their numbers: those of EMNIST byclass.
+CLASSES = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+_LINES = 64  # lines that are read together
+
+#: A picture uint8 (28, 28), its character and its writer.
+Sample = tuple[NDArray[np.uint8], str, str]
+
+GLYPH_VERSION = 1  # changes with the pictures; cached ones are made again
+
+_SIZE = 56
+#: Small letters that look otherwise than their capitals: a font that draws them alike has no small letters.
+_DISTINCT = "abdefghlnqrt"
+_ALIKE = 8.0  # mean difference of two pictures that counts as the same
+
+
+@dataclass
+class CharacterSource:
+    """name: "fonts", "emnist-digits", "emnist-train", "emnist-test", or a line source ("iam-train", "copiste-val")
+    that characters are cut out of. characters: drawn per epoch, 0 for as many as there are. variants, seed: of
+    fonts, pictures of each character in each font. optional: do without it where it, or what reads it, is missing."""
+
+    name: str
+    characters: int = 0
+    variants: int = 4
+    seed: int = 1
+    optional: bool = False
+
+
+class CharacterDataset(Sequence[tuple[NDArray[np.uint8], int]]):
+    """Normalised characters in memory-mapped storage.
+
+    An item is an image uint8 (28, 28), ink 255 and paper 0, and the number of its class. On disk: `pixels.npy` uint8
+    (N, 28, 28) and `index.json` with the text (N characters) and the writers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        self.text: str = index["text"]
+        self.writers: list[str] = index["writers"]
+        self.labels = np.array([CLASSES.index(character) for character in self.text], np.int64)
+        self.pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        return np.array(self.pixels[index]), int(self.labels[index])
+
+
+def character_dataset(source: CharacterSource) -> CharacterDataset:
+    """The dataset a source names. Raises ValueError for an unknown name, FileNotFoundError for missing data and
+    ModuleNotFoundError where a package that reads them is missing."""
+    if source.name == "fonts":
+        marks = fingerprint(GLYPH_VERSION, source.variants, source.seed, data_dir() / "fonts")
+        return cached_characters(f"fonts-{marks}", lambda: glyphs(CLASSES, source.variants, source.seed))
+    if source.name == "emnist-digits":
+        marks = fingerprint(data_dir() / "emnist" / "emnist_digits_test.parquet")
+        return cached_characters(f"emnist-digits-{marks}", lambda: _from_emnist(emnist_digits()))
+    if source.name in ("emnist-train", "emnist-test"):
+        split, marks = source.name.removeprefix("emnist-"), fingerprint(source.seed, emnist_file())
+        return cached_characters(f"{source.name}-{marks}", lambda: _from_emnist(emnist(split, source.seed)))
+    return _cut_lines(source.name)
+
+
+def cached_characters(key: str, make: Callable[[], Iterable[Sample]]) -> CharacterDataset:
+    """The dataset stored under `key`, made where it is not there yet; the folder appears whole or not at all."""
+    folder = cache_dir() / f"characters-{key}-version{CHARACTER_VERSION}"
+    if not (folder / "index.json").exists():
+        with whole_folder(folder) as partial:
+            _write(partial, key, make())
+    return CharacterDataset(folder)
+
+
+def _write(folder: Path, key: str, samples: Iterable[Sample]) -> None:
+    pictures, characters, writers = [], [], []
+    for picture, character, writer in samples:
+        pictures.append(picture)
+        characters.append(character)
+        writers.append(writer)
+    if not pictures:
+        raise ValueError(f"{key} has no characters")
+    np.save(folder / "pixels.npy", np.stack(pictures))
+    index = {"text": "".join(characters), "writers": writers}
+    (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
+
+
+def _from_emnist(part: EmnistPart) -> Iterator[Sample]:
+    for picture, character, writer in zip(part.images, part.text, part.writers, strict=True):
+        yield fit_character(picture), character, writer
+
+
+def _cut_lines(name: str) -> CharacterDataset:
+    """Characters of a line source, cut by the shipped line recogniser."""
+    lines, recognizer = line_dataset(LineSource(name)), LineTextRecognizer()
+    versions = ALIGNMENT_VERSION, NORMALIZATION_VERSION, recognizer.bundle.sha256, dict(shipped_reaches())
+    marks = fingerprint(versions, lines.widths.tolist(), [label.text for label in lines.labels])
+    return cached_characters(f"{name}-{marks}", lambda: _cut(lines, recognizer, name))
+
+
+def _cut(lines: LineDataset, recognizer: LineTextRecognizer, name: str) -> Iterator[Sample]:
+    # Lines of like width share a batch; 64 at a time, so that their logits fit into memory.
+    order = np.argsort(lines.widths, kind="stable")
+    groups = [order[start : start + _LINES] for start in range(0, len(order), _LINES)]
+    for group in track(groups, description=f"cutting characters out of {name}"):
+        items = [lines[index] for index in group]
+        for (image, label), logits in zip(items, recognizer.logits([image for image, _ in items]), strict=True):
+            try:
+                cut = cut_normalized(image, label.text, logits, recognizer.alphabet, recognizer.geometry)
+            except ValueError:
+                continue  # more text than the line has room for
+            known = [c for c in clear(cut) if c.character in CLASSES]
+            yield from ((fit_character(c.image), c.character, label.writer) for c in known)
+
+
+def glyphs(characters: str, variants: int, seed: int) -> Iterator[tuple[NDArray[np.uint8], str, str]]:
+    """`variants` pictures of each character in each font: uint8 (28, 28), the character, the name of the font."""
+    for face in handwriting_faces():
+        name = f"font-{face.path.stem}"
+        for character in drawable(face, characters):
+            for variant in range(variants):
+                rng = random.Random(f"{seed}-{name}-{character}-{variant}")
+                picture = fit_character(distort(_draw(face, character, rng), rng, steady=False))
+                if picture.any():
+                    yield picture, character, name
+
+
+def drawable(face: Typeface, characters: str) -> str:
+    """The characters that a font has; no small letters where it draws capitals for them."""
+    there = "".join(c for c in characters if c in face.characters)
+    pairs = [c for c in _DISTINCT if c in face.characters and c.upper() in face.characters]
+    alike = sum(_same(face, c, c.upper()) for c in pairs)
+    if pairs and alike > len(pairs) / 2:
+        return "".join(c for c in there if not c.islower())
+    return there
+
+
+def _same(face: Typeface, one: str, other: str) -> bool:
+    rng = random.Random(0)
+    first, second = (fit_character(_draw(face, c, rng)).astype(np.float32) for c in (one, other))
+    return float(np.abs(first - second).mean()) < _ALIKE
+
+
+def _draw(face: Typeface, character: str, rng: random.Random) -> NDArray[np.uint8]:
+    return render_words(character, face.path, _SIZE, rng, steady=True)

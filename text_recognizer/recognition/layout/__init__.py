@@ -1,0 +1,1 @@
+"""Where the text of a page is: line detection, reading order, regions."""

@@ -1,0 +1,1 @@
+"""What a line or a paragraph says: networks, CTC and attention decoding, language model, confidence."""

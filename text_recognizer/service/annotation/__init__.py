@@ -1,0 +1,1 @@
+"""The labelling application: its page, its API, reading in the background."""

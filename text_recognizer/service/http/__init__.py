@@ -1,0 +1,1 @@
+"""The REST API: routes, schemas, limits, problem details, running the server."""

@@ -1,1 +1,0 @@
-"""Lines with known text, made by people: forms to copy prompts onto, and what becomes of photographs of them."""

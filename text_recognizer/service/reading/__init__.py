@@ -1,0 +1,1 @@
+"""Reading in the server: loaded models, batching, promotions, shadow readings and canaries."""
