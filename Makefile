@@ -51,8 +51,8 @@ $(LABEL_STUDIO)/empty/label_studio.sqlite3:
 	mv $(LABEL_STUDIO)/begun $(LABEL_STUDIO)/empty
 
 benchmark: $(VENV)/.develop
-	$(VENV)/bin/python benchmarks/speed.py
-	$(VENV)/bin/python benchmarks/accuracy.py
+	$(VENV)/bin/python -m benchmarks.cost.speed
+	$(VENV)/bin/python -m benchmarks.reading.accuracy
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || (echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1)

@@ -12,15 +12,14 @@ from pathlib import Path
 
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from filled_forms import blank_pages, fill, hard_photograph, in_font, scanned, tick
-
-from text_recognizer.learning.data.synthetic import handwriting_faces
-from text_recognizer.service.labeling.forms.boxes import trimmed
-from text_recognizer.service.labeling.forms.contact import contact_sheet
-from text_recognizer.service.labeling.forms.form import make_form
-from text_recognizer.service.labeling.forms.prompts import shipped_prompts
+from benchmarks.labeling.filled_forms import blank_pages, fill, hard_photograph, in_font, scanned, tick
+from text_recognizer.labeling.forms.boxes import trimmed
+from text_recognizer.labeling.forms.form import make_form
+from text_recognizer.labeling.forms.printing import contact_sheet
+from text_recognizer.labeling.forms.prompts import shipped_prompts
+from text_recognizer.learning.synthesis.lines import handwriting_faces
 
 HERE = Path(__file__).resolve().parent
 HEIGHT = 680
