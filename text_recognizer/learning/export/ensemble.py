@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from text_recognizer.atomic_files import whole_folder
-from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import tasks
 from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
 from text_recognizer.learning.export.export import refuse_other_folders
@@ -40,19 +39,19 @@ def write_ensemble(
     shares = list(weights) or [1.0] * len(bundles)
     if len(shares) != len(bundles) or min(shares) <= 0:
         raise ValueError(f"{len(bundles)} members need {len(bundles)} weights above zero, not {shares}")
-    task = _common_task(bundles)
-    members = [load_bundle(find_bundle(bundle), task, NORMALIZATION_VERSION) for bundle in bundles]
+    task = tasks.find(_common_task(bundles))
+    members = [load_bundle(find_bundle(bundle), task.name, task.normalization) for bundle in bundles]
     names = [f"member-{number}-{member.name}" for number, member in enumerate(members, start=1)]
-    settings = tasks.find(task).ensemble_settings(members, names, shares)
+    settings = task.ensemble_settings(members, names, shares)
     refuse_other_folders(output, *(member.folder for member in members))
     if measure:
-        check_measured(task)
+        check_measured(task.name)
     with whole_folder(output, replace=True) as partial:
         for member, name in zip(members, names, strict=True):
             shutil.copytree(member.folder, partial / name)
         write_description(partial, _description(output.name, version, members, settings))
         if measure:
-            measure_bundle(partial, task)
+            measure_bundle(partial, task.name)
     return output
 
 
@@ -94,7 +93,7 @@ def _description(name: str, version: str, members: Sequence[Bundle], settings: d
         "name": name,
         "task": members[0].task,
         "version": version,
-        "normalization": NORMALIZATION_VERSION,
+        "normalization": members[0].normalization,
         "sha256": hashlib.sha256("".join(map(_hashes, members)).encode()).hexdigest(),
         "settings": settings,
         "scores": {},

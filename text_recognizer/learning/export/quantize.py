@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from text_recognizer.atomic_files import whole_folder
-from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import tasks
 from text_recognizer.learning.evaluation.calibration import RELIABILITY
 from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
@@ -50,7 +49,7 @@ def quantize_bundle(source: str | Path, output: Path, version: str = "1", measur
     quantizable = [name for name in tasks.names() if tasks.find(name).quantizable]
     if task not in quantizable:
         raise BundleError(f"{source} is for {task}: only bundles of {' and '.join(quantizable)} are quantised")
-    bundle = load_bundle(source, task, NORMALIZATION_VERSION)
+    bundle = load_bundle(source, task, tasks.find(task).normalization)
     if "members" in bundle.settings:
         raise BundleError(f"{source} is an ensemble: quantise its members, then put them together")
     if bundle.settings.get("precision") == "int8":

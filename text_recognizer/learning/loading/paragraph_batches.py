@@ -195,7 +195,8 @@ def line_piece(
     columns: (n,) of its characters. scale: pixels, in units of those at the scale of paragraphs.
     """
     height, width = image.shape
-    image = augmentation(image, 2 * width, rng) if augmentation else image
+    if augmentation:  # from a generator of its own: a line stands where it stands without augmentation
+        image = augmentation(image, 2 * width, rng.spawn(1)[0])
     x_height = rng.uniform(*_X_HEIGHTS) * scale
     ink, rise = line_at_height(image, text, x_height)
     margin = round(2.0 * x_height / _ROWS) * _ROWS + int(rng.integers(_ROWS))
