@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from text_recognizer.alphabet import Alphabet
-from text_recognizer.atomic_files import locked
+from text_recognizer.atomic_files import locked, write_file
 from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION
 from text_recognizer.learning import networks
 from text_recognizer.learning.datasets.exclusions import warn_if_few
@@ -252,6 +251,4 @@ def _describe(
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)
+    write_file(path, json.dumps(content, indent=2, ensure_ascii=False).encode())
