@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.helpers.document_files import blank, blank_pages, pdf
-from text_recognizer.atomic_files import WORK, locked_folder, write_bytes
+from text_recognizer.atomic_files import WORK, locked_folder, write_file
 from text_recognizer.formats import FORMATS
 from text_recognizer.images import ImageError, open_document
 from text_recognizer.jobs import sources as archives
@@ -209,9 +209,9 @@ def test_a_lock_keeps_others_out_until_it_is_given_back(tmp_path):
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     (tmp_path / WORK).mkdir()
     target = tmp_path / "deep" / "a.txt"
-    write_bytes(target, b"one", tmp_path / WORK)
+    write_file(target, b"one", tmp_path / WORK)
     with pytest.raises(TypeError):
-        write_bytes(target, None, tmp_path / WORK)  # type: ignore[arg-type]
+        write_file(target, None, tmp_path / WORK)  # type: ignore[arg-type]
     assert target.read_bytes() == b"one"
     assert list((tmp_path / WORK).iterdir()) == []
 

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from text_recognizer.atomic_files import mend_tail
+
 NAME = "manifest.jsonl"
 _SYNC = 1.0  # seconds between two that wait for the disk: what is lost with the power is read again
 WHOLE = 0  # stands for the page where a row is about a document
@@ -76,7 +78,7 @@ class Manifest:
         if again and self.path.exists():
             self.path.replace(self.path.with_name("manifest.old.jsonl"))
         self._file = self.path.open("ab+")
-        self._mend()
+        mend_tail(self._file)
         self._synced = time.monotonic()
         self.done: dict[str, Done] = {}
         for row in self._rows():
@@ -107,19 +109,6 @@ class Manifest:
         done.pages[row.page or WHOLE] = row.status == "read"
         if row.page is not None:
             done.pages.pop(WHOLE, None)  # it could be opened
-
-    def _mend(self) -> None:
-        size = end = self._file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65536)
-            self._file.seek(start)
-            found = self._file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
-        if end < size:
-            self._file.truncate(end)
 
     def _rows(self) -> Iterator[Row]:
         self._file.seek(0)

@@ -8,10 +8,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 
-from text_recognizer.atomic_files import WORK, remove_folder, write_bytes, write_whole
+from text_recognizer.atomic_files import WORK, remove_folder, unfinished, whole_file, write_file
 from text_recognizer.formats import FORMATS
 from text_recognizer.formats.format import Format, Picture
 from text_recognizer.page import Page
@@ -57,7 +56,7 @@ class Outputs:
     def write(self, page: Page, number: int, picture: Picture) -> None:
         """Write page `number` in all formats. Raises OSError, and ValueError where a format cannot hold the page."""
         for form in self._forms:
-            write_bytes(self._file_of(form, number), form.write(page, picture), self._work)
+            write_file(self._file_of(form, number), form.write(page, picture), self._work)
 
     def missing(self, read: Iterable[int]) -> list[int]:
         """Those pages of `read` whose files are not there."""
@@ -85,7 +84,8 @@ class Outputs:
         """Put the parts of pages together. keep: the parts, because pages are missing that may be read later."""
         for form in self.joined:
             parts = [self.part(form, number) for number in pages]
-            write_whole(self.whole(form), partial(form.join, parts), self._work)
+            with whole_file(self.whole(form), unfinished(self._work)) as file:
+                form.join(parts, file)
         if keep:
             self._mark.touch()
         else:

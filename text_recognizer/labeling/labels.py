@@ -15,12 +15,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from text_recognizer.alphabet import normalize_text
-from text_recognizer.atomic_files import locked
+from text_recognizer.atomic_files import append, locked
 from text_recognizer.page import Polygon
 
 #: labeled: the text is what is written; illegible: a line that nobody can read; no-line: the model found a line where
@@ -138,16 +137,8 @@ class LabelFile:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = self.path.with_name(f".{self.path.name}.lock")  # not the labels themselves: others are to read them
-        # Without a buffer, which would be written once more when the file is closed after a failure.
-        with locked(lock, _WAIT), self.path.open("a+b", buffering=0) as file:
-            end = _mend_tail(file)
-            try:
-                while data:
-                    data = data[file.write(data) :]
-                os.fsync(file.fileno())
-            except OSError:
-                os.ftruncate(file.fileno(), end)  # the disk is full: no half of a label stays
-                raise
+        with locked(lock, _WAIT):
+            append(self.path, data)
 
     def _read_on(self, file: BinaryIO) -> None:
         """Read what was appended since the last time; everything, where the file is another one."""
@@ -171,21 +162,6 @@ class LabelFile:
 
 def _encoded(label: Label) -> bytes:
     return (json.dumps(label.to_dict(), ensure_ascii=False, separators=(",", ":")) + "\n").encode()
-
-
-def _mend_tail(file: FileIO) -> int:
-    """Cut off a last line that is not ended: nobody was told that it is kept. Returns where the file ends now."""
-    end = file.seek(0, os.SEEK_END)
-    start, tail = end, b""
-    while start and b"\n" not in tail:
-        start = max(0, start - 65536)
-        file.seek(start)
-        tail = file.read(end - start)
-    whole = start + tail.rfind(b"\n") + 1
-    if whole < end:
-        os.ftruncate(file.fileno(), whole)
-    file.seek(0, os.SEEK_END)
-    return whole
 
 
 def _check_name(field: str, name: Any) -> None:

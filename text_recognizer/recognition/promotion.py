@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from text_recognizer.atomic_files import append_line, locked, whole_folder, write_file
+from text_recognizer.atomic_files import append, locked, whole_folder, write_file
 from text_recognizer.recognition.bundle import SHIPPED, bundle_task
 from text_recognizer.recognition.registry import (
     HISTORY,
@@ -203,7 +203,7 @@ def _point(
 
 
 def _append(registry: Path, record: Mapping[str, Any]) -> None:
-    append_line(registry / HISTORY, json.dumps(record, ensure_ascii=False).encode())
+    append(registry / HISTORY, json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
 
 def identity_of(bundle: Path) -> str:

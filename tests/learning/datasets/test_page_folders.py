@@ -140,8 +140,9 @@ def test_a_workspace_is_read_from_its_one_folder_of_files_and_several_are_named(
     write(tmp_path / "OCR-D-GT-PAGE" / "PAGE_1.xml", page_xml("OCR-D-IMG/IN_1.png", PAGE))
     assert [path.name for path in split_files(str(tmp_path), "train")] == ["PAGE_1.xml"]
     write(tmp_path / "OCR-D-SEG" / "SEG_1.xml", page_xml("OCR-D-IMG/IN_1.png", PAGE))
-    with pytest.raises(ValueError, match="in OCR-D-GT-PAGE, OCR-D-SEG: name one of these folders"):
-        split_files(str(tmp_path), "train")
+    for look in (lambda: split_files(str(tmp_path), "train"), lambda: gather(str(tmp_path))):
+        with pytest.raises(ValueError, match="in OCR-D-GT-PAGE, OCR-D-SEG: name one of these folders"):
+            look()
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_a_run_writes_samples_and_says_how_busy_the_machine_is(line_cache):
     table = list(csv.DictReader((folder / "samples" / "0003.csv").open(encoding="utf-8")))
     assert len(table) == 2
     assert {row["label"] for row in table} <= {label.text for label in iam_lines("val").labels}
-    assert "data:image/png;base64," in (folder / "samples" / "0003.html").read_text(encoding="utf-8")
+    assert "data:image/webp;base64," in (folder / "samples" / "0003.html").read_text(encoding="utf-8")
     described = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
     assert set(described["data_versions"]) == {"iam-train", "iam-val"}
     assert json.loads((folder / "environment.json").read_text(encoding="utf-8"))["versions"]["torch"]

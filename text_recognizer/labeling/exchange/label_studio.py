@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -24,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from text_recognizer.atomic_files import whole_file
 from text_recognizer.images import ImageError
 from text_recognizer.images.document import encoded_page
 from text_recognizer.labeling.folder import LabelingFolder, QueueLine
@@ -155,24 +155,18 @@ def write_tasks(
     complain: told of pages that cannot be opened, which are left out. Raises OSError, ValueError where none is left.
     """
     tasks = lines = failed = 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            for page in pages:
-                try:
-                    task = task_of(folder, page, link)
-                except ImageError as error:
-                    complain(str(error))
-                    failed += 1
-                    continue
-                file.write((",\n" if tasks else "[\n") + json.dumps(task, ensure_ascii=False))
-                tasks += 1
-                lines += len(task["data"]["lines"])
-            file.write("\n]\n")
+    with whole_file(path) as file:
+        for page in pages:
+            try:
+                task = task_of(folder, page, link)
+            except ImageError as error:
+                complain(str(error))
+                failed += 1
+                continue
+            file.write(((",\n" if tasks else "[\n") + json.dumps(task, ensure_ascii=False)).encode())
+            tasks += 1
+            lines += len(task["data"]["lines"])
         if not tasks:
             raise ValueError(f"no page of {folder.folder} could be opened")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        file.write(b"\n]\n")
     return TasksReport(tasks, lines, failed)

@@ -13,8 +13,8 @@ import hashlib
 import http.client
 import io
 import json
-import os
 import re
+import shutil
 import tomllib
 import urllib.error
 import urllib.request
@@ -37,6 +37,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from text_recognizer.atomic_files import whole_file, write_file
 from text_recognizer.paths import data_dir, require
 
 SIZE = 28
@@ -77,16 +78,11 @@ def emnist_file() -> Path:
 
 def unpack(archive: Path, member: str, path: Path) -> None:
     """One file of a zip archive, whole or not at all. Raises ValueError where the archive does not hold it."""
-    partial = path.with_name(f"{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(archive) as packed, packed.open(member) as source, partial.open("wb") as file:
-            while chunk := source.read(1 << 20):
-                file.write(chunk)
+        with zipfile.ZipFile(archive) as packed, packed.open(member) as source, whole_file(path) as file:
+            shutil.copyfileobj(source, file, 1 << 20)
     except (KeyError, zipfile.BadZipFile) as error:
-        partial.unlink(missing_ok=True)
         raise ValueError(f"{archive} is not the EMNIST archive: {error}") from error
-    partial.replace(path)
 
 
 def parse(path: Path, split: str) -> EmnistPart:
@@ -122,9 +118,7 @@ def essentials(path: Path) -> dict[str, Any]:
             "images": {split: len(part.images) for split, part in parts.items()},
             "writers": {split: len(set(part.writers)) for split, part in parts.items()},
         }
-        partial = kept.with_name(f"{kept.name}.{os.getpid()}")
-        partial.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        partial.replace(kept)
+        write_file(kept, (json.dumps(found, indent=1) + "\n").encode())
     content: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     return content
 

@@ -52,8 +52,19 @@ class PageFile:
 def split_files(path: str, split: str) -> list[Path]:
     """The XML files of a split, one a page, sorted.
 
-    Raises FileNotFoundError where the folder or its files are missing, and ValueError where the split is, or where a
-    page is in two splits.
+    Raises as `splits_of`, and ValueError where the split is not there.
+    """
+    parts = splits_of(path)
+    if split not in parts:
+        raise ValueError(f"{Path(path).resolve()} has no pages of split {split!r}; there are: {', '.join(parts)}")
+    return parts[split]
+
+
+def splits_of(path: str) -> dict[str, list[Path]]:
+    """The XML files of each split that has any, one a page, sorted.
+
+    Raises FileNotFoundError where the folder or its files are missing, and ValueError where a page is in two splits or
+    several folders may be meant.
     """
     folder = Path(path).expanduser().resolve()
     if not path or not folder.is_dir():
@@ -67,11 +78,7 @@ def split_files(path: str, split: str) -> list[Path]:
             )
         parts = _listed(folder, files) or _drawn(files)
     _require_disjoint(folder, parts)
-    if not parts.get(split):
-        raise ValueError(
-            f"{folder} has no pages of split {split!r}; there are: {', '.join(p for p in parts if parts[p])}"
-        )
-    return [file.path for file in parts[split]]
+    return {split: [file.path for file in files] for split, files in parts.items() if files}
 
 
 def image_of(path: Path, name: str) -> Path:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import html
 from pathlib import Path
 from typing import Any
 
-import cv2
 from lightning.pytorch.callbacks import Callback
 
+from text_recognizer.atomic_files import write_file
 from text_recognizer.learning.distributed import first
 from text_recognizer.learning.experiments.tracking import Tracker
+from text_recognizer.learning.report_page import picture_url, render
 from text_recognizer.learning.tasks.base import Sample
 
 _PER_BATCH = 2  # batches hold lines of like width: a few of each show more
 _COLUMNS = ("set", "label", "prediction")
-_HEAD = """<!doctype html><meta charset="utf-8"><title>{title}</title>
-<style>body {{ font: 15px sans-serif }} td {{ padding: 6px; vertical-align: top }} img {{ max-width: 640px }}
-.wrong {{ color: #b00020 }}</style>
-<h1>{title}</h1><table>
-"""
+_TEMPLATE = Path(__file__).with_suffix(".html")
+_WIDEST, _HIGHEST = 1280, 1280  # pixels of an image in the table
 
 
 class SamplePredictions(Callback):
@@ -61,7 +57,7 @@ class SamplePredictions(Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = self.folder / f"{trainer.current_epoch:04d}"
         page, table = stem.with_suffix(".html"), stem.with_suffix(".csv")
-        page.write_text(_page(f"After epoch {trainer.current_epoch}", self.samples), encoding="utf-8")
+        write_file(page, _page(f"After epoch {trainer.current_epoch}", self.samples))
         with table.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(_COLUMNS)
@@ -70,14 +66,10 @@ class SamplePredictions(Callback):
             self.tracker.log_samples(self.samples, [page, table], trainer.global_step)
 
 
-def _page(title: str, samples: list[tuple[str, Sample]]) -> str:
+def _page(title: str, samples: list[tuple[str, Sample]]) -> bytes:
     """The table as HTML that needs no other file."""
     rows = []
     for name, (image, label, prediction) in samples:
-        picture = base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode()
-        mark = "" if label == prediction else ' class="wrong"'
-        rows.append(
-            f'<tr><td>{html.escape(name)}<td><img src="data:image/png;base64,{picture}" alt=""><br>'
-            f"{html.escape(label)}<br><span{mark}>{html.escape(prediction)}</span>\n"
-        )
-    return _HEAD.format(title=html.escape(title)) + "".join(rows) + "</table>\n"
+        picture, size = picture_url(image, _WIDEST, _HIGHEST)
+        rows.append({"set": name, "picture": picture, "size": size, "label": label, "prediction": prediction})
+    return render(_TEMPLATE, title=title, rows=rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
@@ -14,7 +13,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from text_recognizer.atomic_files import locked
+from text_recognizer.atomic_files import locked, write_file
 from text_recognizer.learning import tasks
 from text_recognizer.learning.distributed import first, rank
 from text_recognizer.learning.evaluation.measures import recorded
@@ -189,6 +188,4 @@ def _origin(task: tasks.Task[Any], experiment: Experiment, folder: Path) -> dict
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)
+    write_file(path, json.dumps(content, indent=2, ensure_ascii=False).encode())

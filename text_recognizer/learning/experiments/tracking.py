@@ -16,6 +16,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from text_recognizer.atomic_files import write_file
 from text_recognizer.learning.distributed import say
 from text_recognizer.learning.experiments.callbacks import StoppedByUserError
 from text_recognizer.learning.experiments.mlflow_store import mlflow_client, store_uri
@@ -163,7 +164,7 @@ def _known_id(folder: Path, kind: str) -> str | None:
 def _keep_id(folder: Path, kind: str, identifier: str) -> None:
     path = folder / "tracking.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    path.write_text(json.dumps(known | {kind: identifier}), encoding="utf-8")
+    write_file(path, json.dumps(known | {kind: identifier}).encode())
 
 
 def _record(

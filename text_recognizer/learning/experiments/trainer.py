@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
 import warnings
 from collections.abc import Sequence
 from datetime import timedelta
@@ -27,6 +26,7 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelChec
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
+from text_recognizer.atomic_files import whole_file
 from text_recognizer.learning import tasks
 from text_recognizer.learning.distributed import say
 from text_recognizer.learning.experiments.callbacks import (
@@ -174,14 +174,9 @@ class WholeCheckpoints(TorchCheckpointIO):
         path = Path(path)
         partial = path.with_name(f".{path.name}.partial")  # the same name each time: what a kill left is overwritten
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
+            with whole_file(path, partial) as file:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
         except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError where writing fails
-            partial.unlink(missing_ok=True)
             kept = (
                 "the one before it is whole: make room and go on with --resume"
                 if path.exists()

@@ -13,7 +13,7 @@ import numpy as np
 
 from text_recognizer.images import cut_line
 from text_recognizer.learning.datasets.exclusions import LeftOut, any_alphabet
-from text_recognizer.learning.datasets.page_folders import SPLITS, split_files
+from text_recognizer.learning.datasets.page_folders import splits_of
 from text_recognizer.learning.datasets.page_xml import read_page
 from text_recognizer.learning.datasets.pages import PageTruth
 from text_recognizer.learning.datasets.registry import find, load
@@ -86,11 +86,7 @@ def _xml_lines(folder: Path) -> Gathered:
     lines: list[InspectedLine] = []
     broken: list[Concern] = []
     left_out = LeftOut(folder.name)
-    for split in SPLITS:
-        try:
-            files = split_files(str(folder), split)
-        except ValueError:
-            continue  # a split that this folder does not have
+    for split, files in splits_of(str(folder)).items():
         for file in files:
             try:
                 page = read_page(file, left_out)

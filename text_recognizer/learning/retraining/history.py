@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from text_recognizer.atomic_files import append_line
+from text_recognizer.atomic_files import append
 from text_recognizer.learning.retraining.corrections import TRAIN, VAL, CorrectedLine
 from text_recognizer.recognition.promotion import identity_of, registered
 from text_recognizer.recognition.registry import HISTORY, STAGES, bundle_folder, current, read_history
@@ -83,7 +83,7 @@ def improvements(folder: Path) -> list[Improvement]:
 
 def record(folder: Path, improvement: Improvement) -> None:
     """Append one, whole or not at all. Raises OSError."""
-    append_line(folder / HISTORY, json.dumps(asdict(improvement), ensure_ascii=False).encode())
+    append(folder / HISTORY, json.dumps(asdict(improvement), ensure_ascii=False).encode() + b"\n")
 
 
 def by_reading(identifiers: Iterable[str]) -> dict[str, list[str]]:

@@ -6,9 +6,7 @@ The same image is stored once. Files lie two levels deep, `ab/abcd....webp`.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from text_recognizer.atomic_files import write_file
 from text_recognizer.service.feedback.records import DamagedImage, FeedbackUnavailable
 
 _KEY = re.compile(r"[0-9a-f]{64}\.(jpg|png|webp)")
@@ -129,20 +128,7 @@ class FolderImages(ImageStore):
         self._folder = folder
 
     def _put(self, place: str, data: bytes) -> None:
-        path = self._folder / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(partial).replace(path)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
-        _sync(path.parent)
-        _sync(self._folder)  # which may have got a new folder
+        write_file(self._folder / place, data)
 
     def _get(self, place: str) -> bytes:
         return (self._folder / place).read_bytes()
@@ -159,7 +145,7 @@ class FolderImages(ImageStore):
     def remove_partial(self) -> None:
         """Remove what writes that were interrupted a day ago or longer left behind."""
         with self._explained():
-            for path in self._folder.glob("[0-9a-f][0-9a-f]/.*.partial"):
+            for path in self._folder.glob("[0-9a-f][0-9a-f]/.*.partial*"):
                 if path.stat().st_mtime < time.time() - _ABANDONED:
                     path.unlink(missing_ok=True)
 
@@ -201,14 +187,3 @@ def _place(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise ValueError(f"{key!r} is no key of an image")
     return f"{key[:2]}/{key}"
-
-
-def _sync(folder: Path) -> None:
-    """Put the names in a folder on the disk; a file's own fsync does not. Windows has no such call."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,7 +13,7 @@ import numpy as np
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.learning.datasets.lines import LineDataset
-from text_recognizer.learning.datasets.page_folders import SPLITS, split_files
+from text_recognizer.learning.datasets.page_folders import splits_of
 from text_recognizer.learning.datasets.registry import find
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset, lines_within, open_lines
 from text_recognizer.lines_tsv import TABLE, read_table
@@ -100,16 +100,9 @@ def _splits_of_table(table: Path) -> set[str]:
 
 def _splits_of_pages(folder: Path) -> set[str]:
     try:
-        return {split for split in SPLITS if _has_pages(folder, split)}
+        return set(splits_of(str(folder)))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{folder} has no lines.tsv, and no pages: {error}") from error
-
-
-def _has_pages(folder: Path, split: str) -> bool:
-    try:
-        return bool(split_files(str(folder), split))
-    except ValueError:  # that split is not there
-        return False
 
 
 def _further_characters(labels: Iterable[str], alphabet: Alphabet, notes: list[str]) -> str:

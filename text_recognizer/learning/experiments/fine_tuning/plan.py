@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from text_recognizer.atomic_files import whole_file
 from text_recognizer.learning.distributed import say
 from text_recognizer.learning.experiments.callbacks import Clock
 
@@ -63,9 +64,8 @@ class KeepStart(Callback):
     def on_fit_start(self, trainer: Any, module: Any) -> None:  # noqa: ARG002
         """Write them, unless the run goes on."""
         if not self.path.exists():
-            partial = self.path.with_suffix(".partial")
-            torch.save(module.state_dict(), partial)
-            partial.replace(self.path)
+            with whole_file(self.path) as file:
+                torch.save(module.state_dict(), file)
 
 
 class TimeLimit(Callback):

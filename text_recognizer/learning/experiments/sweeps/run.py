@@ -24,6 +24,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
+from text_recognizer.atomic_files import write_file
 from text_recognizer.learning.experiments.sweeps.config import LISTS, Sweep, encoded, overrides, trial_experiment
 from text_recognizer.learning.experiments.sweeps.trial import (
     EPOCH,
@@ -111,7 +112,7 @@ def _prepare(folder: Path, sweep: Sweep, resume: bool) -> None:
         raise FileExistsError(f"{taken[0]} is there already: go on with --resume, or give the sweep another --name")
     folder.mkdir(parents=True)
     shutil.copyfile(sweep.experiment, folder / EXPERIMENT)
-    description.write_text(json.dumps(sweep.what(), indent=2), encoding="utf-8")
+    write_file(description, json.dumps(sweep.what(), indent=2).encode())
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 import lightning
 from ray import tune
 
+from text_recognizer.atomic_files import write_file
 from text_recognizer.learning.experiments.callbacks import StoppedByUserError
 from text_recognizer.learning.experiments.run import run_dir, train
 from text_recognizer.learning.experiments.sweeps.config import Sweep, decoded, overrides, trial_experiment
@@ -188,6 +189,5 @@ class Record(tune.Callback):
     def _write(self, trial: Any, **changes: Any) -> None:
         results = {result.name: result for result in read_results(self.folder)}
         results[str(trial)] = replace(results.get(str(trial), TrialResult(str(trial))), **changes)
-        partial = self.folder / f".{_FILE}.partial"
-        partial.write_text(json.dumps([asdict(result) for result in results.values()], indent=2), encoding="utf-8")
-        partial.replace(self.folder / _FILE)
+        content = json.dumps([asdict(result) for result in results.values()], indent=2)
+        write_file(self.folder / _FILE, content.encode())
