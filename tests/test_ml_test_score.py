@@ -55,7 +55,7 @@ def test_every_cited_test_exists(cited):
 
 def test_every_cited_path_exists():
     paths = {part for part in quoted(PAGE) if PATH.match(part)}
-    paths |= {part.split()[1] for part in quoted(PAGE) if part.startswith("python ")}
+    paths |= {f"{part.split()[2].replace('.', '/')}.py" for part in quoted(PAGE) if part.startswith("python -m ")}
     links = {f"docs/{target}" for target in re.findall(r"\]\(([^)#]+)[^)]*\)", PAGE) if "://" not in target}
     assert len(paths) > 10
     assert len(links) > 10

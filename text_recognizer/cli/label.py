@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Your own handwriting as training data: forms to fill in, pages to label.", no_args_is_help=True)
 
 _T = TypeVar("_T")
-app.command()(serve)
-app.command("next")(next_lines)
-app.command()(agreement)
-app.command()(export)
 
 
 def export_tasks(
@@ -129,6 +125,10 @@ def _tell(report: ImportReport, into: Path) -> None:
         typer.echo(f"{report.older} are older than what the same annotator has said since, and were left out")
 
 
+app.command()(serve)
+app.command("next")(next_lines)
+app.command()(agreement)
+app.command()(export)
 app.command()(export_tasks)
 app.command("import")(import_labels)
 

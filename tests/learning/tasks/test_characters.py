@@ -20,7 +20,8 @@ from text_recognizer.images import fit_character, normalize_character
 from text_recognizer.learning.alignment.forced_alignment import align, clear, cut_characters
 from text_recognizer.learning.datasets import emnist
 from text_recognizer.learning.evaluation.characters import accuracies, confusion, confusion_picture, worst_confusions
-from text_recognizer.learning.synthesis.characters import CLASSES, CharacterSource, character_dataset, drawable, glyphs
+from text_recognizer.learning.synthesis.characters import CLASSES, CharacterSource, character_dataset
+from text_recognizer.learning.synthesis.glyphs import drawable, glyphs
 from text_recognizer.learning.synthesis.lines import handwriting_faces, render_words
 from text_recognizer.learning.tasks.characters import BalancedOrder
 from text_recognizer.recognition.bundle import SHIPPED, BundleError

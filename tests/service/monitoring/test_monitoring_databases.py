@@ -101,8 +101,8 @@ def test_tables_of_a_newer_program_are_refused(database_url, kind, table, ask):
 WORKER = """
 import json, sys, threading
 from datetime import timedelta
-from service.test_alerts import drift
-from service.test_monitoring_store import like_the_reference
+from tests.service.monitoring.test_alerts import drift
+from tests.service.monitoring.test_monitoring_store import like_the_reference
 from text_recognizer.service.feedback.records import utc_now
 from text_recognizer.service.reading.comparisons import Comparison, ComparisonStore
 from text_recognizer.service.monitoring.alerts import DeliveryStore
@@ -132,7 +132,7 @@ print(json.dumps([turns, claimed]))
 
 def test_processes_and_threads_begin_together_on_an_empty_database(database_url):
     command, pipes = [sys.executable, "-c", WORKER, database_url], {"stdin": -1, "stdout": -1, "stderr": -1}
-    workers = [subprocess.Popen(command, cwd=SAMPLES.parent / "tests", text=True, **pipes) for _ in range(2)]
+    workers = [subprocess.Popen(command, cwd=SAMPLES.parent, text=True, **pipes) for _ in range(2)]
     for worker in workers:
         assert worker.stdout.readline() == "ready\n", worker.stderr.read()
     for worker in workers:

@@ -28,6 +28,8 @@ from text_recognizer.learning.datasets.page_xml import xml_page_lines
 from text_recognizer.learning.datasets.page_xml_regions import xml_page_paragraphs
 from text_recognizer.learning.datasets.pages import TracedPage, is_legible, page_lines, pages, traced_pages
 from text_recognizer.learning.datasets.paragraphs import ParagraphDataset
+from text_recognizer.learning.synthesis.form_lines import form_lines
+from text_recognizer.learning.synthesis.iam_ondb import iam_ondb_lines
 from text_recognizer.learning.synthesis.lines import synthetic_lines
 from text_recognizer.learning.synthesis.pages import SyntheticPages
 from text_recognizer.learning.synthesis.stacked_paragraphs import stacked_paragraphs, synthetic_paragraphs
@@ -135,10 +137,19 @@ _IAM = (
     "research, non-commercial",
     "its owners, after registration (https://fki.tic.heia-fr.ch/databases/iam-handwriting-database), into iam/",
 )
+_ONDB = (
+    "research, non-commercial",
+    "its owners, after registration (https://fki.tic.heia-fr.ch/databases/iam-on-line-handwriting-database), converted "
+    "to lines.tsv and strokes.npz (docs/data.md), into iam_ondb/",
+)
 _IAM_LINES = ("iam/lines.tsv", "iam/lines.txt", "iam/ascii/lines.txt", "iam/xml")
 _IAM_FORMS = ("iam/forms.json", "iam/forms", "iam/formsA-D")
 _IAM_SPLITS = ("train", "val", "test")
 _MADE = ("by font and text", "wherever you like: handwriting fonts (*.ttf) into fonts/, texts (*.txt) into text/")
+_FORMS = (
+    "by font, text and paper: CC BY, some texts CC BY-SA",
+    f"{_MADE[1]}, texts of languages into text/<language>/",
+)
 _MADE_OF = (("fonts",), ("text",))
 _NON_COMMERCIAL = ("brown.txt",)  # of the texts
 
@@ -166,6 +177,10 @@ def _lines() -> list[Description]:
     splits = ("train", "val", "test")
     return [
         Description("iam", "lines", "IAM: English, 500 writers", *_IAM, _IAM_SPLITS, iam_lines, files=(_IAM_LINES,)),
+        Description(
+            "iam-ondb", "lines", "IAM-OnDB: English, 180 writers, pen strokes drawn on paper", *_ONDB, ("train", "val"),
+            iam_ondb_lines, ("seed", "renderings"), (("iam_ondb/lines.tsv",), ("iam_ondb/strokes.npz",)),
+        ),
         *cut,
         Description(
             "recombined-iam", "lines", "words of IAM, writer by writer, in another order", *_IAM, _IAM_SPLITS,
@@ -179,6 +194,14 @@ def _lines() -> list[Description]:
         Description(
             "synthetic-open", "lines", f"the same without {', '.join(_NON_COMMERCIAL)}", *_MADE, (),
             _synthetic(_NON_COMMERCIAL), options, _MADE_OF,
+        ),
+        Description(
+            "synthetic-signs", "lines", "dates, amounts, equations, lists, rare signs, set in fonts", *_FORMS, (),
+            lambda _, **chosen: form_lines("synthetic-signs", **chosen), options, _MADE_OF,
+        ),
+        Description(
+            "synthetic-languages", "lines", "sentences of twelve languages, set in fonts", *_FORMS, (),
+            lambda _, **chosen: form_lines("synthetic-languages", **chosen), options, _MADE_OF,
         ),
         Description(
             "emnist-lines", "lines", "sentences of EMNIST's characters, or of IAM's and fonts'", *_MADE,
@@ -282,8 +305,8 @@ class Description:
 
     about, licence, source: for people; source: who gives it out. splits: in order, none for one that is made
     here. load: called with the split ("" without splits) and the `options` by name. options: those of path,
-    seed, count and printed_share that it takes. files: what must lie in the data folder: of every group one.
-    fetched: its files are downloaded when it is loaded, where they are missing.
+    seed, count, printed_share and renderings that it takes. files: what must lie in the data folder: of every group
+    one. fetched: its files are downloaded when it is loaded, where they are missing.
     """
 
     name: str
