@@ -146,6 +146,32 @@ def prepare(name: Name, path: PathOption = "", made: Made = 12000, seed: Seed = 
 
 
 @app.command()
+def texts(
+    kinds: Annotated[
+        list[str] | None, typer.Argument(metavar="[KIND]...", help="dates, amounts, equations, ...: all by default.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Examples of each kind.")] = 30,
+    seed: Seed = 1,
+) -> None:
+    """Print examples of the written forms that `synthetic-signs` draws, kind by kind."""
+    with explained():
+        import random
+
+        from text_recognizer.alphabet import Alphabet
+        from text_recognizer.learning.synthesis.written_forms import WrittenForms
+        from text_recognizer.learning.synthesis.written_patterns import KINDS
+
+        if unknown := [kind for kind in kinds or () if kind not in KINDS]:
+            raise ValueError(f"unknown kind {unknown[0]!r}; there are: {', '.join(KINDS)}")
+        forms = WrittenForms(Alphabet())
+        for kind in kinds or KINDS:
+            rng = random.Random(f"{kind}-{seed}")
+            typer.echo(f"{kind} ({KINDS[kind].weight:.0%})")
+            for _ in range(count):
+                typer.echo(f"    {forms.of_kind(kind, rng)}")
+
+
+@app.command()
 def show(
     name: Name,
     output: Annotated[Path | None, typer.Option(help="A PNG to draw samples and labels into.")] = None,

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from text_recognizer.learning.datasets.page_sets import PAGE_SETS
 from text_recognizer.learning.export.model_card import RELIABILITY, model_card
 from text_recognizer.recognition.bundle import SHIPPED
 
-#: CC BY 4.0, public domain, OFL 1.1 and Apache 2.0 (docs/data.md); IAM and the Brown corpus are neither.
+#: CC BY 4.0, public domain, OFL 1.1 and Apache 2.0, and three texts CC BY-SA (docs/data.md); IAM, IAM-OnDB and the
+#: Brown corpus are none of these.
 OPEN = {
-    "copiste", "copiste-train", "lathrop", "lathrop-train", "poilus", "poilus-train", "synthetic-open",
-    "sherlock_holmes", "inaugural", "state_union",
+    *(name for name, known in PAGE_SETS.items() if known.licence == "CC BY 4.0"),
+    *(f"{name}-train" for name, known in PAGE_SETS.items() if known.licence == "CC BY 4.0"),
+    "synthetic-open", "synthetic-signs", "synthetic-languages", "sherlock_holmes", "inaugural", "state_union",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import fonts_and_text, write_pages
 from tests.helpers.iam_trees import write_prepared
+from tests.helpers.pen_files import write_ondb
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import LINE_HEIGHT
 from text_recognizer.learning.datasets.cache_keys import fingerprint
@@ -42,6 +43,7 @@ def data(tmp_path_factory):
         made = fonts_and_text(folder, patch)
         write_prepared(made / "iam")
         write_pages(made / "copiste")
+        write_ondb(made / "iam_ondb")
         yield made
 
 

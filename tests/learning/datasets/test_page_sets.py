@@ -31,10 +31,11 @@ def names(dataset, split):
     return [page.identifier for page in pages(dataset, split)]
 
 
-def write_page(folder, lines, split="train"):
+def write_page(folder, lines, split="train", noise=0):
     """One page with a word drawn in each of the boxes 400 pixels wide; lines: what `pages.json` says of each, beside
-    outline and baseline."""
+    outline and baseline. noise: of the paper, in gray levels."""
     image = np.full((100 * len(lines) + 40, 500), 230, np.uint8)
+    image += np.random.default_rng(0).integers(0, noise + 1, image.shape, np.uint8)
     rows = []
     for number, line in enumerate(lines):
         top = 20 + 100 * number

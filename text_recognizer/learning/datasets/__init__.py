@@ -7,10 +7,12 @@ They are named here, and not imported, because generators stand above the real d
 #: The modules that register datasets, in the order in which these are listed. A new dataset is a line here.
 MODULES = (
     "text_recognizer.learning.datasets.iam",
+    "text_recognizer.learning.synthesis.iam_ondb",
     "text_recognizer.learning.datasets.iam_paragraphs",
     "text_recognizer.learning.datasets.pages",
     "text_recognizer.learning.synthesis.recombined_lines",
     "text_recognizer.learning.synthesis.lines",
+    "text_recognizer.learning.synthesis.form_lines",
     "text_recognizer.learning.synthesis.character_lines",
     "text_recognizer.learning.synthesis.stacked_paragraphs",
     "text_recognizer.learning.synthesis.pages",

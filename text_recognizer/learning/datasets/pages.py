@@ -36,8 +36,10 @@ from text_recognizer.paths import cache_dir, data_dir, require
 #: Changes with the rules by which pages are set apart, and with what of a page counts as a line of handwriting.
 SPLIT_VERSION = 2
 
+#: Columns of a normalised line that a character needs: a frame of CTC. With fewer, its text is another line's.
+LEAST_COLUMNS = 5
+
 _BASELINE = 0.72  # of the height of an outline, from above, where no baseline is given
-_LEAST_COLUMNS = 5  # of a normalised line for a character: a frame of CTC
 
 #: Changes with how lines are traced; prepared pages are made again.
 TRACE_VERSION = 1
@@ -154,7 +156,7 @@ def cut_lines(
             picture = _cut(image, line)
             if picture is None:
                 left_out.add("no ink in the outline", where)
-            elif picture.shape[1] < _LEAST_COLUMNS * len(text):
+            elif picture.shape[1] < LEAST_COLUMNS * len(text):
                 left_out.add("more text than there is room for in the outline", where)
             else:
                 yield picture, LineLabel(f"{page.identifier}-{number:02d}", text, f"{name}-{page.identifier}", name)

@@ -41,8 +41,8 @@ class Description:
     """What is known of a dataset before it is loaded.
 
     about, licence, source: for people; source: who gives it out. splits: in order, none for one that is made
-    here. options: those of path, seed, count and printed_share that its loader takes. files: what must lie in the data
-    folder: of every group one. fetched: its files are downloaded when it is loaded, where they are missing.
+    here. options: those of path, seed, count, printed_share and renderings that its loader takes. files: what must lie
+    in the data folder: of every group one. fetched: its files are downloaded when it is loaded, where they are missing.
     """
 
     name: str

@@ -18,7 +18,8 @@ from text_recognizer.learning.datasets.registry import load
 class LineSource:
     """name: "iam-train", "copiste-val", "synthetic", "folder", "pages", ... lines: drawn per epoch, 0 for as many as
     there are. balance: 0 draws all lines equally often, 1 all writers (`line_batches.writer_shares`). count, seed,
-    printed_share: of a synthetic source. path, split: of a folder of exported lines ("folder") or of images with PAGE
+    printed_share: of a synthetic source. renderings: how often each line of pen strokes ("iam-ondb-train") is drawn, by
+    `seed`; 0: anew each time. path, split: of a folder of exported lines ("folder") or of images with PAGE
     XML or ALTO files ("pages"). hold: the share of its lines that is set apart, drawn by their identifiers, always the
     same ones. held: take these, not the others."""
 
@@ -28,6 +29,7 @@ class LineSource:
     count: int = 12000
     seed: int = 1
     printed_share: float = 0.25
+    renderings: int = 1
     path: str = ""
     split: str = "train"
     hold: float = 0.0

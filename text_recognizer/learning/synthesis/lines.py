@@ -23,6 +23,7 @@ from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.datasets.pages import is_legible, of_page_set, pages
 from text_recognizer.learning.datasets.registry import Description, register
+from text_recognizer.learning.synthesis.scanned import grain
 from text_recognizer.learning.synthesis.text import TextSampler
 from text_recognizer.paths import cache_dir, data_dir, require
 
@@ -78,13 +79,14 @@ def _characters(path: Path) -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
+def font_of_size(path: Path, size: int) -> ImageFont.FreeTypeFont:
+    """The font of a file, `size` pixels for an em."""
     return ImageFont.truetype(str(path), size)
 
 
 def render_words(text: str, path: Path, size: int, rng: random.Random, steady: bool) -> NDArray[np.uint8]:
     """Ink mask uint8 (H, W) of a text: words set one by one, their gaps and heights uneven unless `steady`."""
-    font = _font(path, size)
+    font = font_of_size(path, size)
     ascent, descent = font.getmetrics()
     pad = size // 2
     words = text.split(" ")
@@ -141,27 +143,11 @@ def on_paper(mask: NDArray[np.uint8], rng: random.Random, noise: np.random.Gener
         _rule(paper, rng, light)
     picture: Paper = paper + (ink - paper) * alpha
     if rng.random() < 0.6:
-        picture += np.float32(rng.uniform(0, 7)) * _grain(noise, height, width)
+        picture += np.float32(rng.uniform(0, 7)) * grain(noise, height, width)
     if rng.random() < 0.5:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.3))
     pixels = np.clip(picture, 0, 255).astype(np.uint8)
     return 255 - pixels if rng.random() < 0.03 else pixels
-
-
-@lru_cache(maxsize=1)
-def _noise_bank() -> NDArray[np.float32]:
-    """Normal noise to cut pieces out of: drawing it anew for each line took a sixth of the time."""
-    return np.random.default_rng(0).standard_normal((384, 6144), np.float32)
-
-
-def _grain(noise: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
-    """Independent normal noise float32 (height, width) of standard deviation 1."""
-    bank = _noise_bank()
-    free = bank.shape[0] - height, bank.shape[1] - width
-    if min(free) < 0:
-        return noise.standard_normal((height, width), np.float32)
-    top, left = noise.integers(0, np.array(free) + 1).tolist()
-    return bank[top : top + height, left : left + width]
 
 
 def _rule(paper: Paper, rng: random.Random, light: int) -> None:
