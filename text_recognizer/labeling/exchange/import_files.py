@@ -45,6 +45,8 @@ def _is_xml(path: Path) -> bool:
         return True
     if first in ("[", "{"):
         return False
+    if path.name.casefold().endswith((".csv", ".gt.txt")):
+        raise ValueError("line images with their texts need no import: name their folder as --data of train")
     if start[:2] == b"PK":
         raise ValueError("it is a ZIP archive: unpack it, and name the files in it")
     raise ValueError("it is neither PAGE XML nor ALTO nor a JSON export of Label Studio")

@@ -20,6 +20,7 @@ MODULES = (
     "text_recognizer.learning.datasets.own_folder",
     "text_recognizer.learning.datasets.page_xml",
     "text_recognizer.learning.datasets.page_xml_regions",
+    "text_recognizer.learning.datasets.line_images",
 )
 
 #: The group of entry points with which other packages name modules that register datasets.

@@ -13,6 +13,7 @@ import numpy as np
 
 from text_recognizer.images import cut_line
 from text_recognizer.learning.datasets.exclusions import LeftOut, any_alphabet
+from text_recognizer.learning.datasets.line_images import holds_line_images
 from text_recognizer.learning.datasets.page_folders import splits_of
 from text_recognizer.learning.datasets.page_xml import read_page
 from text_recognizer.learning.datasets.pages import PageTruth
@@ -75,7 +76,13 @@ def _folder(folder: Path) -> Gathered:
     folder = folder.resolve()
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    found = manifest_lines(folder) if (folder / TABLE).exists() else _xml_lines(folder)
+    if (folder / TABLE).exists():
+        found = manifest_lines(folder)
+    elif holds_line_images(folder):
+        about = f"line images with their texts in {folder}"
+        found = Gathered(folder.name, about, "lines", _registered("line-images", str(folder)))
+    else:
+        found = _xml_lines(folder)
     if not found.lines and not found.findings:
         raise ValueError(f"{folder} has no lines")
     return found

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from text_recognizer.alphabet import CHARACTERS, Alphabet
+from text_recognizer.learning.datasets.line_images import holds_line_images, splits_of_images
 from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.page_folders import splits_of
 from text_recognizer.learning.datasets.registry import find
@@ -80,8 +81,13 @@ def _sources(folder: Path) -> tuple[LineSource, LineSource]:
             f"there is no folder {folder}: --data names a folder of lines, or of PAGE or ALTO files"
         )
     table = folder / TABLE
-    source = LineSource("folder" if table.is_file() else "pages", path=str(folder))
-    splits = _splits_of_table(table) if table.is_file() else _splits_of_pages(folder)
+    if table.is_file():
+        kind, splits = "folder", _splits_of_table(table)
+    elif holds_line_images(folder):
+        kind, splits = "line-images", set(splits_of_images(folder))
+    else:
+        kind, splits = "pages", _splits_of_pages(folder)
+    source = LineSource(kind, path=str(folder))
     if "train" not in splits:
         there = ", ".join(sorted(splits)) or "none"
         raise ValueError(f"{folder} has no lines of split train to learn from; splits in it: {there}")
