@@ -130,26 +130,25 @@ class LineTextRecognizer:
     def one_look(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
         """CTC logits (T, K) of normalised images (height, W) as they are."""
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.alphabet)), np.float32)] * len(images)
-        companies: dict[int, list[int]] = {}
+        buckets: dict[int, list[int]] = {}
         for index, image in enumerate(images):
-            companies.setdefault(self.company(image), []).append(index)
-        for _, indices in sorted(companies.items()):
+            buckets.setdefault(self.bucket(image), []).append(index)
+        for _, indices in sorted(buckets.items()):
             for start in range(0, len(indices), batch_size):
                 chosen = indices[start : start + batch_size]
                 for index, output in zip(chosen, self.batch_logits([images[i] for i in chosen]), strict=True):
                     results[index] = output
         return results
 
-    def company(self, image: NDArray[np.uint8]) -> int:
-        """Which normalised images (height, W) may be read together: those that this number is the same of.
+    def bucket(self, image: NDArray[np.uint8]) -> int:
+        """The bucket of a normalised image (height, W): its padded width. Lines of one bucket may share a run.
 
-        Only lines of one padded width share a run, so that no line sees another's padding. Where each line has a run
-        of its own, any lines go together.
+        No line sees another's padding that way. Where each line has a run of its own, all lines are in bucket 0.
         """
         return 0 if self.session.alone else self.geometry.padded_width(image.shape[1])
 
     def batch_logits(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """CTC logits (T, K) of normalised images (height, W) of one company: in one run of the network, or each in a
+        """CTC logits (T, K) of normalised images (height, W) of one bucket: in one run of the network, or each in a
         run of its own, on as many threads as there are. Raises BundleError where the scores are no numbers."""
         if self.session.alone:
             outputs = [output[0] for output in self._pool.map(self.session.run, map(self._alone, images))]
