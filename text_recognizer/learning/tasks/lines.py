@@ -270,7 +270,7 @@ class LineTask(Task[LineExperiment]):
 
 def print_line_scores(bundle: str, options: EvaluationOptions) -> None:
     """Print CER and WER of whatever reads lines, on lines and, where asked, on pages."""
-    recognizer = TextRecognizer(lines=bundle, detector=options.detector, language=options.language, looks=options.looks)
+    recognizer = TextRecognizer(lines=bundle, detector=options.detector, language=options.language, looks=options.tta)
     print_lines(recognizer.line_reader, list(options.sources or LINE_SETS), options.worst)
     if options.pages:
         print_pages(recognizer)

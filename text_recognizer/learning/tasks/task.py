@@ -55,14 +55,14 @@ class EvaluationOptions:
     """What `text-recognizer evaluate` is asked for; a task takes what concerns it.
 
     sources: sets to measure on, empty for the task's own. detector, language: shipped names, folders, "auto" or "none".
-    looks: of test-time augmentation. pages: measure whole pages too. worst: samples with the most errors to print.
-    confusion: PNG to write the confusion matrix to.
+    tta: views of each line for test-time augmentation. pages: measure whole pages too. worst: samples with the
+    most errors to print. confusion: PNG to write the confusion matrix to.
     """
 
     sources: Sequence[str] = ()
     detector: str = "auto"
     language: str = "none"
-    looks: int = 1
+    tta: int = 1
     pages: bool = False
     worst: int = 0
     confusion: Path | None = None

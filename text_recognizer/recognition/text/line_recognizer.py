@@ -16,7 +16,7 @@ from text_recognizer.recognition.bundle import BundleError, available_cores, loa
 from text_recognizer.recognition.text.beam_search import Candidate, beam_search
 from text_recognizer.recognition.text.confidence import Calibration, character_signs, search_signs
 from text_recognizer.recognition.text.ctc import DecodedCharacter, greedy, placed, softmax
-from text_recognizer.recognition.text.ensemble import LOOKS, averaged, looked_at, open_session
+from text_recognizer.recognition.text.ensemble import TTA_TRANSFORMS, averaged, open_session, tta_view
 from text_recognizer.recognition.text.language_model import load_language_model
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 
@@ -62,9 +62,9 @@ class LineTextRecognizer:
     """Reads crops of single lines with a "lines" bundle, of one network or of several that read together.
 
     language: a bundle of a language model, which then has a say in what is read; "auto": the one that the bundle names;
-    with None or "none" the likeliest character of each frame is taken (greedy decoding). looks: at each line, from 1 to
-    3; more help with unusual hands, and take as many times as long. Raises BundleError for a bundle that cannot be
-    used and ValueError for other looks.
+    with None or "none" the likeliest character of each frame is taken (greedy decoding). looks: views of each
+    line for test-time augmentation, from 1 (none) to 3; more help with unusual hands, and take as many times as long.
+    Raises BundleError for a bundle that cannot be used and ValueError for another number of views.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class LineTextRecognizer:
         language: str | os.PathLike[str] | None = None,
         looks: int = 1,
     ) -> None:
-        if not 1 <= looks <= len(LOOKS):
-            raise ValueError(f"a line is looked at 1 to {len(LOOKS)} times, not {looks}")
-        self.looks = looks
+        if not 1 <= looks <= len(TTA_TRANSFORMS):
+            raise ValueError(f"test-time augmentation reads 1 to {len(TTA_TRANSFORMS)} views of a line, not {looks}")
+        self.tta = looks
         self.bundle = load_bundle(bundle, "lines", NORMALIZATION_VERSION)
         settings = self.bundle.settings
         try:
@@ -121,13 +121,13 @@ class LineTextRecognizer:
         return [self._line(line, decoded) for line, decoded in zip(lines, found, strict=True)]
 
     def logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
-        """CTC logits (T, K) of normalised images (height, W), each cut to its own frames; the mean of several looks."""
-        seen = [self.one_look([looked_at(image, k) for image in images], batch_size) for k in range(self.looks)]
-        if self.looks == 1:
-            return seen[0]
-        return [averaged(looks, self.temperature) for looks in zip(*seen, strict=True)]
+        """CTC logits (T, K) of normalised images (height, W), each cut to its own frames; the mean over TTA views."""
+        outputs = [self.view_logits([tta_view(image, k) for image in images], batch_size) for k in range(self.tta)]
+        if self.tta == 1:
+            return outputs[0]
+        return [averaged(views, self.temperature) for views in zip(*outputs, strict=True)]
 
-    def one_look(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
+    def view_logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
         """CTC logits (T, K) of normalised images (height, W) as they are."""
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.alphabet)), np.float32)] * len(images)
         buckets: dict[int, list[int]] = {}

@@ -113,7 +113,7 @@ class BatchingLineReader(LineTextRecognizer):
             self._coming -= 1
             self._changed.notify_all()
 
-    def one_look(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[_Logits]:  # noqa: ARG002
+    def view_logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[_Logits]:  # noqa: ARG002
         """CTC logits (T, K) of normalised images (height, W), each cut to its own frames; see the base class."""
         due = time.monotonic() + self._seconds
         jobs = [_Job(image, due) for image in images]
