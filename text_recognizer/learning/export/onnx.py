@@ -66,7 +66,7 @@ def _input_size(network: nn.Module) -> tuple[int, int] | None:
 def check_parity(network: nn.Module, model: bytes) -> float:
     """Compare the ONNX model with the network at several batches and widths; the largest difference.
 
-    Of probabilities for logits, of core probabilities and of the logarithm of reaches for maps. Raises
+    Of probabilities for logits, of core probabilities and of the logarithm of extents for maps. Raises
     ValueError where it is not small, or no number.
     """
     worst = max(float(found.max()) for found in _differences(network, model))
