@@ -32,15 +32,15 @@ def export_run(
     language: str = "language",
     stretch: float = 1.0,
     detector: str = "detector",
-    share: float = 1.0,
+    alpha: float = 1.0,
 ) -> Path:
     """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
 
     run: the folder of a run, or its name. others: runs that began with the same weights; the mean of all is written
     (Wortsman et al., "Model soups", ICML 2022), in which one that is named twice counts twice. language: the language
     model that lines are to be read with, a shipped name or a folder. stretch: by which lines are made wider for
-    reading. detector: what finds the lines of pages for them. share: of what was learned, in a mean with the bundle
-    that the run began with. The bundle appears whole or not at all. Raises
+    reading. detector: what finds the lines of pages for them. alpha: weight of what was learned, where it is
+    interpolated with the bundle that the run began with (WiSE-FT). The bundle appears whole or not at all. Raises
     FileNotFoundError for an unknown run, BundleError for an unknown language model or detector, and ValueError where
     the ONNX model does not agree with the network or runs have other networks.
     """
@@ -61,9 +61,9 @@ def export_run(
         "steps": steps,
         "minutes": None if None in minutes else round(sum(minutes), 1),  # type: ignore[arg-type]
     }
-    if share != 1:
-        state["state_dict"] = task.with_start(experiment, state["state_dict"], share)
-        provenance["share_of_new_weights"] = share
+    if alpha != 1:
+        state["state_dict"] = task.interpolated_with_start(experiment, state["state_dict"], alpha)
+        provenance["share_of_new_weights"] = alpha
     if others:
         provenance["mean_of"] = [Path(name).name for name in (run, *others)]
     partners = task.partners(language, detector)
