@@ -169,7 +169,7 @@ def test_a_run_can_be_interpolated_with_the_smaller_bundle_that_it_began_with(tm
     run, whole = interpolation(tmp_path / "small", 1.0)
     torch.testing.assert_close(whole(images), run(images), rtol=1e-3, atol=1e-4)
     _, none = interpolation(tmp_path / "small", 0.0)
-    torch.testing.assert_close(none(images), small(images), rtol=1e-2, atol=1e-2)  # stored in half precision
+    torch.testing.assert_close(none(images), small(images), rtol=1e-2, atol=1e-2)  # stored as float16
     _, half = interpolation(tmp_path / "small", 0.5)
     assert not torch.allclose(half(images), run(images), atol=1e-3)
     assert not torch.allclose(half(images), small(images), atol=1e-3)

@@ -93,10 +93,10 @@ def _bins(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tu
 
 
 def held_out_confidences(words: WordOutcomes) -> NDArray[np.float64]:
-    """(W,) the confidence of each word, with weights fitted to words of other hands: two halves, each by the other."""
+    """(W,) the confidence of each word, with weights fitted to words of other hands: two-fold cross-validation."""
     confidences = np.zeros(len(words.right))
-    for half in (0, 1):
-        inside = words.hand % 2 == half
+    for fold in (0, 1):
+        inside = words.hand % 2 == fold
         confidences[inside] = fit_calibration(words.chosen(~inside))(words.signs[inside])
     return confidences
 

@@ -1,4 +1,4 @@
-"""From a training run to a model bundle: ONNX with weights in half precision, checked against PyTorch."""
+"""From a training run to a model bundle: ONNX with float16 weights, checked against PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import tasks
 from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
 from text_recognizer.learning.export.model_card import write_description
-from text_recognizer.learning.export.onnx import check_halves, check_parity, halved, to_onnx, write_decoder
+from text_recognizer.learning.export.onnx import check_float16, check_parity, to_half, to_onnx, write_decoder
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
 from text_recognizer.paths import runs_dir
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
@@ -152,9 +152,9 @@ def write_bundle(
     """
     model = to_onnx(network)
     check_parity(network, model)
-    halves = halved(model)
-    check_halves(network, halves)
-    (folder / "model.onnx").write_bytes(halves)
+    half = to_half(model)
+    check_float16(network, half)
+    (folder / "model.onnx").write_bytes(half)
     if isinstance(network, ImageToSequence):
         settings = settings | {"decoder": write_decoder(folder, network, model)}
     data = {
