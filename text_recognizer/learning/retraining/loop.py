@@ -110,7 +110,7 @@ def outlook(corrections: Corrections, folder: Path, registry: Path, wishes: Wish
     suites = usable_suites(wishes.suites, say)
     held = sum(side == VAL for side in sides_of(taught, known_sides(history)).values())
     say(f"{len(taught)} corrected lines, {len(new)} of them new; {len(taught) - held} to learn from, {held} for val")
-    say("left out would be those of evaluation sets, doubles of val, and what `data check` calls errors")
+    say("left out would be those of evaluation sets, duplicates of val, and what `data check` calls errors")
     say(f"it would begin with {base['identity']}, be tested with {', '.join(suites)}, and go to {wishes.stage}")
     if len(new) < wishes.at_least:
         say(_too_few(len(new), wishes.at_least))
