@@ -14,7 +14,7 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
 from text_recognizer.recognition.bundle import BundleError, available_cores, load_bundle
 from text_recognizer.recognition.text.beam_search import Candidate, beam_search
-from text_recognizer.recognition.text.confidence import Calibration, character_signs, search_signs
+from text_recognizer.recognition.text.confidence import Calibration, character_features, search_features
 from text_recognizer.recognition.text.ctc import DecodedCharacter, greedy, placed, softmax
 from text_recognizer.recognition.text.ensemble import TTA_TRANSFORMS, averaged, open_session, tta_view
 from text_recognizer.recognition.text.language_model import load_language_model
@@ -48,13 +48,13 @@ class ReadLine:
 
 @dataclass(frozen=True)
 class DecodedLine:
-    """The characters of a line, in words, and the signs (W, S) of how sure each word is; see `confidence.py`.
+    """The characters of a line, in words, and the features (W, F) of how sure each word is; see `confidence.py`.
 
     searched: whether a language model had a say.
     """
 
     words: list[list[DecodedCharacter]]
-    signs: NDArray[np.float64]
+    features: NDArray[np.float64]
     searched: bool = False
 
 
@@ -171,7 +171,7 @@ class LineTextRecognizer:
         alone = [greedy(rows) for rows in probabilities]
         if self.language is None or not use_language or not probabilities:
             read = [self._words(characters) for characters in alone]
-            return [DecodedLine(words, character_signs(words)) for words in read]
+            return [DecodedLine(words, character_features(words)) for words in read]
         before = [" "] * len(probabilities)
         if consecutive:
             before[1:] = [self._before_the_next(characters) for characters in alone[:-1]]
@@ -184,8 +184,8 @@ class LineTextRecognizer:
         lines = []
         for text, characters, candidates in zip(texts, alone, found, strict=True):
             words = self._words(text)
-            signs = search_signs(words, characters, candidates, self.language.words, self._space)
-            lines.append(DecodedLine(words, signs, searched=True))
+            features = search_features(words, characters, candidates, self.language.words, self._space)
+            lines.append(DecodedLine(words, features, searched=True))
         return lines
 
     def _before_the_next(self, characters: Sequence[DecodedCharacter]) -> str:
@@ -199,7 +199,7 @@ class LineTextRecognizer:
 
     def confidences(self, decoded: DecodedLine) -> list[float]:
         """How sure each word of a line is, calibrated where the bundle says how."""
-        return self._calibrations[decoded.searched](decoded.signs).tolist()
+        return self._calibrations[decoded.searched](decoded.features).tolist()
 
     def _line(self, line: NormalizedLine, decoded: DecodedLine) -> ReadLine:
         if not line.image.any():
