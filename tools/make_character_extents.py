@@ -1,4 +1,4 @@
-"""Measures how far each character reaches around the place where a line recogniser sees it.
+"""Measures how far each character extends around the frame at which a line recogniser emits it.
 
 `python tools/make_character_extents.py iam-train` measures it for the shipped recogniser and writes
 `text_recognizer/learning/alignment/character_extents.json`.
@@ -14,16 +14,16 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from text_recognizer.learning.alignment.character_extents import FILE, Reach
+from text_recognizer.learning.alignment.character_extents import FILE, Extent
 
-_FEWEST = 8  # characters that it takes to measure a reach
+_FEWEST = 8  # characters that it takes to measure an extent
 _INK = 64
 
 
 def free_standing(
     line: NDArray[np.uint8], characters: str, centers: NDArray[np.float64]
 ) -> list[tuple[str, float, float]]:
-    """Characters of a line with white paper on both sides, and their reach to the left and to the right.
+    """Characters of a line with white paper on both sides, and their extent to the left and to the right.
 
     line: uint8 (H, W), ink 255. characters: n in order. centers: (n,) the columns they were seen in.
     """
@@ -38,9 +38,9 @@ def free_standing(
     return found
 
 
-def mean_reaches(found: Iterable[tuple[str, float, float]]) -> dict[str, Reach]:
-    """The median reaches of the characters that occur often enough."""
-    by_character: dict[str, list[Reach]] = defaultdict(list)
+def median_extents(found: Iterable[tuple[str, float, float]]) -> dict[str, Extent]:
+    """The median extents of the characters that occur often enough."""
+    by_character: dict[str, list[Extent]] = defaultdict(list)
     for character, left, right in found:
         by_character[character].append((left, right))
     return {
@@ -67,7 +67,7 @@ def _measure(source: str) -> None:
         # A doubtful character still stands in the way of its neighbour, but is itself as good as a space.
         text = "".join(character.character if character.confidence > 0.9 else " " for character in aligned)
         found += free_standing(image, text, centers_of(aligned, recognizer.geometry))
-    FILE.write_text(json.dumps(mean_reaches(found), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    FILE.write_text(json.dumps(median_extents(found), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.machine import machine
 from text_recognizer.learning.quality.findings import Finding, Severity
-from text_recognizer.learning.quality.images import duplicate_findings, find_doubles, shape_findings
+from text_recognizer.learning.quality.images import duplicate_findings, find_duplicates, shape_findings
 from text_recognizer.learning.quality.label_scores import LabelJudge, Seen
 from text_recognizer.learning.quality.lines import InspectedLine, normalized, picture
 from text_recognizer.learning.quality.load import gather, together
@@ -118,7 +118,7 @@ def _one(lines: Sequence[InspectedLine], judge: LabelJudge, rng: random.Random, 
 
 
 def _findings(lines: Sequence[InspectedLine], judge: LabelJudge) -> list[Finding]:
-    found = [*shape_findings(lines), *duplicate_findings(lines, find_doubles(lines)), *label_findings(lines, judge)]
+    found = [*shape_findings(lines), *duplicate_findings(lines, find_duplicates(lines)), *label_findings(lines, judge)]
     return [finding for finding in found if finding.severity is not Severity.NOTE]
 
 

@@ -25,7 +25,7 @@ from text_recognizer.paths import cache_dir, data_dir
 from text_recognizer.recognition.bundle import find_bundle
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
 from text_recognizer.service.monitoring.features import FEATURES_VERSION, ReadingFeatures, reading_features
-from text_recognizer.service.monitoring.recorder import strange_share
+from text_recognizer.service.monitoring.recorder import out_of_vocabulary_share
 from text_recognizer.service.monitoring.reference import REFERENCE_FILE
 from text_recognizer.service.reading.reference_readings import reference_of_pages
 
@@ -41,11 +41,11 @@ def features(kind: str, model: str = MODEL) -> dict[str, ReadingFeatures]:
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if len(known) < len(pages):
         reader = LineTextRecognizer(model, 1, "auto")
-        strange = strange_share(reader.language, reader.alphabet)
+        out_of_vocabulary = out_of_vocabulary_share(reader.language, reader.alphabet)
         for name, image in pictures(kind):
             if name in pages and name not in known:
                 start = time.process_time()
-                found = reading_features(image, pages[name], NOW, strange=strange)
+                found = reading_features(image, pages[name], NOW, out_of_vocabulary=out_of_vocabulary)
                 found = dataclasses.replace(found, milliseconds=1000 * (time.process_time() - start))
                 known[name] = found.values()
         write_file(file, json.dumps(known).encode())
@@ -59,12 +59,12 @@ def cost(pages: int = 6) -> None:
     """What features add to reading a page, in time of a core."""
     recognizer = TextRecognizer("lines", threads=1)
     reader = recognizer.line_reader
-    strange, spent = strange_share(reader.language, reader.alphabet), np.zeros(2)
+    out_of_vocabulary, spent = out_of_vocabulary_share(reader.language, reader.alphabet), np.zeros(2)
     for _, image in itertools.islice(pictures(VALIDATION), 20, 40, 20 // pages):
         times = [time.process_time()]
         page = recognizer.read(image)
         times.append(time.process_time())
-        reading_features(image, page, NOW, strange=strange)
+        reading_features(image, page, NOW, out_of_vocabulary=out_of_vocabulary)
         spent += np.diff([*times, time.process_time()])
     print(f"features take {100 * spent[1] / spent[0]:.1f} % of what reading takes (lines, with its language model)")
 

@@ -3,9 +3,9 @@
     TEXT_RECOGNIZER_DATA=... python -m benchmarks.training.gate [--runs 200]
 
 Errors are those of real readings of the sets of the suite "accuracy": of the shipped line recogniser with its language
-model, and of the same with two looks at each line. As good: of each writer the two readings are exchanged or not, by
-chance, so that neither side is better. Worse: the same, and every character of one side becomes an error with a small
-probability, in all lines or in those of one slice.
+model, and of the same with test-time augmentation (two views of each line). As good: of each writer the two readings
+are exchanged or not, by chance, so that neither side is better. Worse: the same, and every character of one side
+becomes an error with a small probability, in all lines or in those of one slice.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 The second hold-out is what no choice was made on: for `lines` the historical letters set apart of those that it
 learned from (until lines 5 it had learned from none of them), for `open` all letters of Hooker (English, 1850 to
 1911) and writers of IAM train, of which it has not learned. It only confirms: nothing is chosen on it. The settings:
-by how much lines are stretched, how much the language model counts, how many looks.
+by how much lines are stretched, how much the language model counts, test-time augmentation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VAL = ("iam-val", "copiste-val")
 HELD_OUT = {"lines": ("hooker-val", "poilus-val"), "open": ("hooker-train", "iam-train")}
 STRETCHES = (1.0, 1.06, 1.12)
 WEIGHTS = (0.8, 1.0, 1.25)  # times what the language model's bundle says
-LOOKS = (1, 2)
+TTA = (1, 2)
 
 
 def some_writers(lines: LineDataset, count: int, seed: int = 1) -> LineDataset:
@@ -41,20 +41,20 @@ def some_writers(lines: LineDataset, count: int, seed: int = 1) -> LineDataset:
     return lines.only(chosen)
 
 
-def settings_of(reader: LineTextRecognizer, stretch: float, weight: float, looks: int) -> LineTextRecognizer:
+def settings_of(reader: LineTextRecognizer, stretch: float, weight: float, tta: int) -> LineTextRecognizer:
     """The reader with other settings; weight: in units of its language model's own."""
     reader.geometry = replace(reader.geometry, stretch=stretch)
     assert reader.language is not None
     reader.language.weight *= weight
-    reader.looks = looks
+    reader.tta = tta
     return reader
 
 
-def measured(model: str, sets: dict[str, LineDataset], stretch: float, weight: float, looks: int) -> list[str]:
+def measured(model: str, sets: dict[str, LineDataset], stretch: float, weight: float, tta: int) -> list[str]:
     """CER of each set, letter by letter and with the language model."""
     cells = []
     for lines in sets.values():
-        reader = settings_of(LineTextRecognizer(model, language="auto"), stretch, weight, looks)
+        reader = settings_of(LineTextRecognizer(model, language="auto"), stretch, weight, tta)
         logits = reader.logits([lines[index][0] for index in range(len(lines))])
         for use_language in (False, True):
             texts = [" ".join(reader.word_texts(line)) for line in reader.decode(logits, use_language=use_language)]
@@ -79,12 +79,12 @@ def main() -> None:
         print(f"\n{reader.bundle.identity}: CER %, letter by letter / with the language model\n")
         print("| setting | " + " | ".join(f"{name} ({len(lines)})" for name, lines in sets.items()) + " |")
         print("|---" * (len(sets) + 1) + "|")
-        rows = [(f"as shipped (stretch {own}, one look)", own, 1.0, 1)]
+        rows = [(f"as shipped (stretch {own}, no test-time augmentation)", own, 1.0, 1)]
         rows += [(f"stretch {stretch}", stretch, 1.0, 1) for stretch in STRETCHES if stretch != own]
         rows += [(f"language model {weight} times", own, weight, 1) for weight in WEIGHTS if weight != 1]
-        rows += [(f"{looks} looks", own, 1.0, looks) for looks in LOOKS if looks != 1]
-        for name, stretch, weight, looks in rows:
-            print("| " + " | ".join([name, *measured(model, sets, stretch, weight, looks)]) + " |", flush=True)
+        rows += [(f"test-time augmentation, {tta} views", own, 1.0, tta) for tta in TTA if tta != 1]
+        for name, stretch, weight, tta in rows:
+            print("| " + " | ".join([name, *measured(model, sets, stretch, weight, tta)]) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from text_recognizer.images import LineStrip, cut_line
-from text_recognizer.recognition.layout.detector_input import REACH_UNIT, STRIDE
+from text_recognizer.recognition.layout.detector_input import EXTENT_UNIT, STRIDE
 from text_recognizer.recognition.layout.line_tracing import lines_from_maps
 from text_recognizer.recognition.layout.reading_order import reading_order
 
@@ -55,11 +55,11 @@ def test_odd_baselines_still_cut(baseline):
 
 def maps(*lines: tuple[int, int, int], above: float = 24, below: float = 8, shape=(120, 200)):
     """Detector maps with a core for each (left, right, row) in map pixels."""
-    core, reach = np.zeros(shape, np.float32), np.zeros((2, *shape), np.float32)
+    core, extents = np.zeros(shape, np.float32), np.zeros((2, *shape), np.float32)
     for left, right, row in lines:
         core[row : row + 3, left:right] = 0.95
-    reach[0], reach[1] = above / REACH_UNIT, below / REACH_UNIT
-    return core, reach
+    extents[0], extents[1] = above / EXTENT_UNIT, below / EXTENT_UNIT
+    return core, extents
 
 
 def test_maps_become_baseline_and_outline():

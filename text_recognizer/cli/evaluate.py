@@ -28,7 +28,10 @@ def evaluate(
     language: Annotated[
         str, typer.Option(help="Language model for lines and pages: a shipped name, a folder, none, or auto.")
     ] = "none",
-    looks: Annotated[int, typer.Option(min=1, max=3, help="Looks at each line.")] = 1,
+    tta: Annotated[
+        int,
+        typer.Option("--tta", "--looks", min=1, max=3, help="Test-time augmentation: views of each line, 1 for none."),
+    ] = 1,
     pages: Annotated[bool, typer.Option(help="Measure whole pages too (IAM forms and Copiste pages of val).")] = False,
     worst: Annotated[int, typer.Option(help="Print so many of the worst lines.")] = 0,
     confusion: Annotated[Path | None, typer.Option(help="PNG to write the confusion matrix of characters to.")] = None,
@@ -54,7 +57,7 @@ def evaluate(
         from text_recognizer.learning import tasks
         from text_recognizer.recognition.bundle import bundle_task
 
-        options = tasks.EvaluationOptions(sources or (), detector, language, looks, pages, worst, confusion)
+        options = tasks.EvaluationOptions(sources or (), detector, language, tta, pages, worst, confusion)
         tasks.find(bundle_task(model)).print_scores(model, options)
 
 

@@ -30,16 +30,22 @@ def export(
     stretch: Annotated[
         float, typer.Option(min=0.5, max=2, help="Make lines so much wider for reading; measure what suits a model.")
     ] = 1.0,
-    share: Annotated[
+    alpha: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of what was learned in a mean with the bundle that the run began with."),
+        typer.Option(
+            "--alpha",
+            "--share",
+            min=0,
+            max=1,
+            help="Weight interpolation (WiSE-FT) with the bundle that the run began with: weight of what was learned.",
+        ),
     ] = 1.0,
 ) -> None:
     """Write a model bundle (model.onnx, bundle.json, README.md) from the last checkpoint of a run, or of several."""
     with explained():
         from text_recognizer.learning.export.export import export_run
 
-        folder = export_run(runs[0], output, version, measure, runs[1:], language, stretch, detector, share)
+        folder = export_run(runs[0], output, version, measure, runs[1:], language, stretch, detector, alpha)
     typer.echo(f"wrote {folder}")
 
 

@@ -73,10 +73,15 @@ def read(
     language: Annotated[
         str, typer.Option(help="Language model for lines: a shipped name, a folder, none, or auto: the model's own.")
     ] = "auto",
-    looks: Annotated[
+    tta: Annotated[
         int,
         typer.Option(
-            min=1, max=3, help="Looks at each line: more help with unusual hands, and take as many times as long."
+            "--tta",
+            "--looks",
+            min=1,
+            max=3,
+            help="Test-time augmentation: views of each line, 1 for none. More help with unusual hands, and take as "
+            "many times as long.",
         ),
     ] = 1,
     prepare: Annotated[
@@ -102,7 +107,7 @@ def read(
         from text_recognizer.jobs.worker import Recipe
 
         formats = tuple(dict.fromkeys(format))
-        recipe = Recipe(unit.value, model, detector, language, looks, prepare, dpi)
+        recipe = Recipe(unit.value, model, detector, language, tta, prepare, dpi)
         numbers = PageNumbers(pages)
         if ray is not None:
             failed = _on_cluster(inputs, output, formats, recipe, numbers, ray, 0 if jobs == 1 else jobs)

@@ -149,7 +149,7 @@ def read_page(reader: Reader, document: OpenDocument, number: int, formats: Sequ
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to read: see `TextRecognizer` for the models and looks.
+    """How to read: see `TextRecognizer` for the models and for looks (test-time augmentation).
 
     unit: what an image holds, one of `UNITS`. model: of lines, characters or paragraphs; None for the usual one.
     prepare: what is done to the picture of a page before: none, auto, or steps with commas between them. dpi: at which

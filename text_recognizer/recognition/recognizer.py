@@ -33,7 +33,8 @@ class TextRecognizer:
     `LineTextRecognizer`, or name a bundle that reads lines by attention; detector "auto": the one that it names.
     language: likewise, of a language model that has a say in reading lines; "auto": the one that belongs to the bundle
     of the lines; None for none.
-    looks: at each line, from 1 to 3: more help with unusual hands, and take as many times as long.
+    looks: test-time augmentation, views of each line from 1 (none) to 3: more help with unusual hands, and take as
+    many times as long.
     threads: of the networks, by default one a core. max_pixels: larger images are refused before they are decoded.
 
     >>> page = TextRecognizer().read("letter.jpg")  # doctest: +SKIP
@@ -161,8 +162,8 @@ def open_line_reader(
 ) -> LineTextRecognizer | AttentionLineRecognizer:
     """The recogniser of lines that a bundle is for. Raises BundleError.
 
-    language, looks: of `LineTextRecognizer`; a decoder that reads by attention knows its language itself, and looks
-    once.
+    language, looks: of `LineTextRecognizer`; a decoder that reads by attention knows its language itself, and has no
+    test-time augmentation.
     """
     if bundle_task(bundle) == "attention-lines":
         return AttentionLineRecognizer(bundle, threads)

@@ -89,10 +89,10 @@ async def _purge_now_and_then(server: State, alerts: AlertSender | None) -> None
 
 async def _follow_promotions(server: State) -> None:
     """Read with what is promoted, soon after it is."""
-    while server.following.follows:
+    while server.watcher.follows:
         await asyncio.sleep(server.settings.model_seconds)
         try:
-            await run_in_threadpool(server.following.look)
+            await run_in_threadpool(server.watcher.check)
         except Exception as error:  # whatever it was, the next look must come
             _log.warning("the registry of models cannot be looked at: %s", error)
 

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     queue_pages: int = Field(64, ge=1, description="Pages waiting or in hand a worker, beyond which the answer is 503")
     batch_lines: int = Field(16, ge=1, le=256, description="Lines that the recogniser takes together at most")
     batch_milliseconds: float = Field(
-        5.0, ge=0, le=1000, description="Wait of a line for company at most, where lines share a run"
+        5.0, ge=0, le=1000, description="Longest wait of a line for others of its bucket, where lines share a run"
     )
     max_request_bytes: int = Field(50_000_000, ge=1024, description="Size of a request's body")
     max_pixels: int = Field(60_000_000, ge=1000, description="Pixels of an image or page")

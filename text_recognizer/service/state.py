@@ -11,7 +11,7 @@ from text_recognizer.service.keys import ApiKeys
 from text_recognizer.service.monitoring.recorder import FeatureRecorder
 from text_recognizer.service.monitoring.store import FeatureStore
 from text_recognizer.service.reading.comparisons import ComparisonStore
-from text_recognizer.service.reading.follow_registry import Following, named_models
+from text_recognizer.service.reading.registry_watcher import RegistryWatcher, named_models
 from text_recognizer.service.reading.service import ReadingService
 from text_recognizer.service.review.source import DecodedPages
 from text_recognizer.service.review.store import ReviewStore
@@ -31,7 +31,7 @@ class State:
     features: FeatureStore | None
     recorder: FeatureRecorder
     comparisons: ComparisonStore | None
-    following: Following
+    watcher: RegistryWatcher
     reviews: ReviewStore | None
     decoded: DecodedPages
 
@@ -59,16 +59,16 @@ class State:
             settings.shadow_share,
             settings.canary_share,
         )
-        following = Following(settings, reading, present, comparisons)
+        watcher = RegistryWatcher(settings, reading, present, comparisons)
         documents = DocumentReader(settings, reading, store, recorder)
         decoded = DecodedPages()
         return cls(
-            settings, keys, reading, documents, store, features, recorder, comparisons, following, reviews, decoded
+            settings, keys, reading, documents, store, features, recorder, comparisons, watcher, reviews, decoded
         )
 
     def stop(self) -> None:
         """Finish what is in hand and let go of everything."""
-        self.following.close()
+        self.watcher.close()
         self.reading.close()
         self.recorder.close()
         for store in (self.store, self.features, self.comparisons, self.reviews):

@@ -161,7 +161,7 @@ def test_a_bundle_reads_lines_as_validation_does(tmp_path):
         count = len(one.numbers)
         assert count > 3
         assert one.numbers.tolist() == numbers[numbers > 0].tolist()
-        assert one.probabilities == pytest.approx(probabilities[:count], abs=5e-3)  # weights in half precision
+        assert one.probabilities == pytest.approx(probabilities[:count], abs=5e-3)  # weights in float16
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def iam_line(data, name):
     return np.array(Image.open(data / "iam" / "lines" / f"{name}.webp").convert("L")), text
 
 
-def test_lines_of_evaluation_sets_doubles_of_val_and_errors_are_left_out(tiny_data, suite, tmp_path):
+def test_lines_of_evaluation_sets_duplicates_of_val_and_errors_are_left_out(tiny_data, suite, tmp_path):
     store = new_store(tmp_path)
     lines = drawn_lines(20)
     add_reading(store, "good", lines)

@@ -15,7 +15,7 @@ from text_recognizer.learning.synthesis.lines import SyntheticLines
 from text_recognizer.learning.tasks.base import NetworkChoice
 from text_recognizer.learning.tasks.lines import line_alphabet
 from text_recognizer.learning.tasks.warm_start import bundle_alphabet, calibrate, load_bundle_weights
-from text_recognizer.learning.tasks.weights import adopted_shape, grow, with_start
+from text_recognizer.learning.tasks.weights import adopted_shape, interpolated_with_start, widen
 from text_recognizer.recognition.bundle import Session, find_bundle, load_bundle
 from text_recognizer.recognition.text.ctc import softmax
 
@@ -71,18 +71,18 @@ def test_a_network_of_another_shape_is_refused():
         load_bundle_weights(networks.build("crnn", **SMALL["crnn"]), find_bundle("lines"))
 
 
-def grown(**fields):
+def crnn(**fields):
     return networks.build("crnn", **SMALL["crnn"] | {"classes": 9} | fields)
 
 
 @pytest.mark.parametrize("larger", [{"channels": [8, 24, 32]}, {"blocks": [2, 1, 3]}, {"stem": 12}])
-def test_a_grown_network_computes_what_it_did_and_learns_with_all_of_its_weights(larger):
+def test_a_widened_network_computes_what_it_did_and_learns_with_all_of_its_weights(larger):
     torch.manual_seed(0)
-    small = grown(channels=[8, 16, 24], blocks=[1, 1, 2], stem=8)
-    large = grown(**{"channels": [8, 16, 24], "blocks": [1, 1, 2], "stem": 8} | larger)
+    small = crnn(channels=[8, 16, 24], blocks=[1, 1, 2], stem=8)
+    large = crnn(**{"channels": [8, 16, 24], "blocks": [1, 1, 2], "stem": 8} | larger)
     images = torch.rand(3, 1, 64, 192)
     calibrate(small, [images])
-    grow(small, large)
+    widen(small, large)
     for before, after in zip(
         small.eval().forward_with_shortcut(images), large.eval().forward_with_shortcut(images), strict=True
     ):
@@ -97,9 +97,9 @@ def test_a_grown_network_computes_what_it_did_and_learns_with_all_of_its_weights
     assert still == []
 
 
-def test_only_the_cnn_can_grow():
+def test_only_the_cnn_can_be_widened():
     with pytest.raises(ValueError, match="only the CNN"):
-        grow(grown(), grown(hidden=SMALL["crnn"].get("hidden", 256) + 8))
+        widen(crnn(), crnn(hidden=SMALL["crnn"].get("hidden", 256) + 8))
 
 
 def test_an_experiment_begins_with_a_bundle(tiny_data, tmp_path):
@@ -111,7 +111,7 @@ def test_an_experiment_begins_with_a_bundle(tiny_data, tmp_path):
     second = program("train", "experiments/lines.yaml", "--name=second", "--trainer.epochs=1", start, *TINY_LINES)
     assert second.returncode == 0, second.stderr
     larger = "--network.fields={stem: 4, channels: [4, 8, 12], blocks: [1, 2, 1], hidden: 8, layers: 1}"
-    options = ("--name=grown", "--trainer.epochs=1", start, *TINY_LINES, larger)
+    options = ("--name=widened", "--trainer.epochs=1", start, *TINY_LINES, larger)
     third = program("train", "experiments/lines.yaml", *options)
     assert third.returncode == 0, third.stderr
     unknown = program("train", "experiments/lines.yaml", "--name=third", "--start_from=nothing", *TINY_LINES)
@@ -119,8 +119,8 @@ def test_an_experiment_begins_with_a_bundle(tiny_data, tmp_path):
     assert "no model bundle" in unknown.stderr
 
 
-def blended(bundle, share):
-    """A larger network as if it were trained, and its mean with a bundle."""
+def interpolation(bundle, alpha):
+    """A larger network as if it were trained, and its interpolation with a bundle."""
     torch.manual_seed(1)
     fields = SMALL["crnn"] | {"channels": [8, 20, 16], "blocks": [1, 1, 2]}
     fields.pop("classes")
@@ -137,7 +137,7 @@ def blended(bundle, share):
     }
     weights = {f"network.{name}": weight.clone() for name, weight in network.state_dict().items()}
     mixed = networks.build("crnn", classes=len(alphabet), **fields)
-    found = with_start(experiment, weights, share)
+    found = interpolated_with_start(experiment, weights, alpha)
     mixed.load_state_dict({name.removeprefix("network."): weight for name, weight in found.items()})
     return network.eval(), mixed.eval()
 
@@ -163,18 +163,18 @@ def small_bundle(folder):
     return network
 
 
-def test_a_run_can_be_blended_with_the_smaller_bundle_that_it_began_with(tmp_path):
+def test_a_run_can_be_interpolated_with_the_smaller_bundle_that_it_began_with(tmp_path):
     small = small_bundle(tmp_path / "small")
     images = torch.rand(2, 1, 64, 192)
-    run, whole = blended(tmp_path / "small", 1.0)
+    run, whole = interpolation(tmp_path / "small", 1.0)
     torch.testing.assert_close(whole(images), run(images), rtol=1e-3, atol=1e-4)
-    _, none = blended(tmp_path / "small", 0.0)
-    torch.testing.assert_close(none(images), small(images), rtol=1e-2, atol=1e-2)  # stored in half precision
-    _, half = blended(tmp_path / "small", 0.5)
+    _, none = interpolation(tmp_path / "small", 0.0)
+    torch.testing.assert_close(none(images), small(images), rtol=1e-2, atol=1e-2)  # stored as float16
+    _, half = interpolation(tmp_path / "small", 0.5)
     assert not torch.allclose(half(images), run(images), atol=1e-3)
     assert not torch.allclose(half(images), small(images), atol=1e-3)
     with pytest.raises(ValueError, match="from 0 to 1"):
-        blended(tmp_path / "small", 1.5)
+        interpolation(tmp_path / "small", 1.5)
 
 
 def test_an_experiment_takes_the_shape_of_the_bundle_where_it_names_no_other():

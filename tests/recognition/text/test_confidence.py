@@ -16,7 +16,7 @@ from text_recognizer.learning.evaluation.calibration import (
     word_outcomes,
 )
 from text_recognizer.recognition.text.beam_search import Candidate
-from text_recognizer.recognition.text.confidence import Calibration, character_signs, search_signs, word_shares
+from text_recognizer.recognition.text.confidence import Calibration, character_features, search_features, word_shares
 from text_recognizer.recognition.text.ctc import DecodedCharacter
 from text_recognizer.recognition.text.lexicon import WordList, pack_words
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
@@ -46,32 +46,32 @@ def decoded(text, probability=0.9):
     return [DecodedCharacter(number, at, at + 1, probability) for at, number in enumerate(ALPHABET.encode(text))]
 
 
-def test_the_signs_of_a_word():
+def test_the_features_of_a_word():
     words = [decoded("the", 0.99), decoded("cat", 0.5)]
     found = candidates(("the cat", 0.8), ("the bat", 0.2))
     known = WordList(pack_words(["the"]), ALPHABET)
-    signs = search_signs(words, decoded("the bat"), found, known, SPACE)
-    assert signs.shape == (2, 5)
-    assert (signs[:, :1] == character_signs(words)).all()
-    assert signs[1, 0] == pytest.approx(0, abs=1e-6)
-    assert signs[0, 1] > signs[1, 1] == pytest.approx(np.log(0.8 / 0.2))
-    assert signs[1, 2] == pytest.approx(np.log(2))  # the roots of 0.8 and 0.2 are as two to one
-    assert signs[:, 3].tolist() == [0, 1]
-    assert signs[:, 4].tolist() == [1, 0]
-    assert Calibration()(signs)[1] == pytest.approx(0.5)
-    assert Calibration([1.0, 0.0, 0.0, -3.0], 0.5)(signs)[1] == pytest.approx(1 / (1 + np.exp(2.5)))
+    features = search_features(words, decoded("the bat"), found, known, SPACE)
+    assert features.shape == (2, 5)
+    assert (features[:, :1] == character_features(words)).all()
+    assert features[1, 0] == pytest.approx(0, abs=1e-6)
+    assert features[0, 1] > features[1, 1] == pytest.approx(np.log(0.8 / 0.2))
+    assert features[1, 2] == pytest.approx(np.log(2))  # the roots of 0.8 and 0.2 are as two to one
+    assert features[:, 3].tolist() == [0, 1]
+    assert features[:, 4].tolist() == [1, 0]
+    assert Calibration()(features)[1] == pytest.approx(0.5)
+    assert Calibration([1.0, 0.0, 0.0, -3.0], 0.5)(features)[1] == pytest.approx(1 / (1 + np.exp(2.5)))
 
 
 def outcomes(count, slope, shift, seed=0):
     rng = np.random.default_rng(seed)
-    signs = rng.normal(1, 2, (count, 2))
-    right = rng.random(count) < 1 / (1 + np.exp(-slope * signs[:, 0] - shift))
-    return WordOutcomes(signs, right, rng.integers(0, 40, count))
+    features = rng.normal(1, 2, (count, 2))
+    right = rng.random(count) < 1 / (1 + np.exp(-slope * features[:, 0] - shift))
+    return WordOutcomes(features, right, rng.integers(0, 40, count))
 
 
 def test_confidence_that_says_too_much_is_made_believable():
     words = outcomes(6000, slope=0.5, shift=-0.7)
-    assert calibration_error(Calibration()(words.signs), words.right) > 0.1
+    assert calibration_error(Calibration()(words.features), words.right) > 0.1
     fitted = fit_calibration(words)
     assert fitted.weights == pytest.approx([0.5, 0.0], abs=0.06)
     assert fitted.shift == pytest.approx(-0.7, abs=0.1)
@@ -109,7 +109,7 @@ def test_outcomes_of_the_shipped_recogniser(sample_line, tmp_path):
     count = len(read.split())
     assert words.right.tolist() == [True] * count + [False] * (count - 1) + [True]
     assert words.hand.tolist() == [0] * count + [1] * count
-    assert words.signs.shape == (2 * count, 5)
+    assert words.features.shape == (2 * count, 5)
     confidences = recognizer.confidences(recognizer.decode(recognizer.logits([line]))[0])
     assert len(confidences) == count
     assert all(0 < confidence < 1 for confidence in confidences)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from text_recognizer.recognition.text.confidence import word_confidence
 from text_recognizer.recognition.text.ctc import best_paths, greedy, softmax, viterbi
-from text_recognizer.recognition.text.ensemble import averaged, looked_at
+from text_recognizer.recognition.text.ensemble import averaged, tta_view
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
 
@@ -86,17 +86,17 @@ def test_lines_are_placed_together_as_each_alone():
         best_paths([scores[0], scores[1][:2]], [[1], [2, 2, 1]])
 
 
-def test_several_looks_agree_where_they_stand_together():
+def test_views_of_test_time_augmentation_agree_where_they_stand_together():
     one = np.log(frames([0, 1, 0, 0, 2, 0, 3, 0]))
     mean = averaged([one, one, one[[0, 1, 2, 4, 5, 6, 7]]])
     assert [c.number for c in greedy(softmax(mean))] == [1, 2, 3]
     assert averaged([one[:0], one[:0]]).shape == (0, 5)
     line = np.zeros((64, 100), np.uint8)
     line[:, 50] = 255
-    assert (looked_at(line, 0) == line).all()
-    sheared = looked_at(line, 1)
+    assert (tta_view(line, 0) == line).all()
+    sheared = tta_view(line, 1)
     assert sheared.shape == line.shape
     assert sheared[63].argmax() - sheared[0].argmax() in (6, 7)
-    assert looked_at(line, 2).shape == (64, 94)
-    with pytest.raises(ValueError, match="1 to 3 times, not 4"):
+    assert tta_view(line, 2).shape == (64, 94)
+    with pytest.raises(ValueError, match="1 to 3 views of a line, not 4"):
         LineTextRecognizer("lines", looks=4)

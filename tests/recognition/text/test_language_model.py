@@ -115,7 +115,7 @@ def written(text, doubtful=()):
         ("a beth", 2, "d", 0.3, "a deth"),  # neither of them likely, but one is a word
         ("a beth ", 2, "d", 0.3, "a deth"),
         ("a beth", 2, "d", 0.003, "a beth"),  # preferred, not forced
-        ("a beta", 2, "d", 0.3, "a beta"),  # both strange
+        ("a beta", 2, "d", 0.3, "a beta"),  # both out of vocabulary
     ],
 )
 def test_words_are_preferred_and_not_forced(line, place, other, probability, read):
@@ -139,7 +139,7 @@ def test_a_word_that_began_in_the_line_before_is_known():
 
 def test_a_word_list_knows_its_words_and_how_they_begin():
     classes = Alphabet(" abcdehtTéÉ-")
-    words = WordList(pack_words(["bat", "bathe", "été"]), classes, strange=0.1, hyphenated=0.4)
+    words = WordList(pack_words(["bat", "bathe", "été"]), classes, unknown=0.1, hyphenated=0.4)
 
     def spelled(text):
         word, product = np.array([words.begin("")]), 1.0

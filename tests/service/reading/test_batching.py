@@ -65,7 +65,7 @@ def test_lines_do_not_wait_for_pages_that_never_come(reader):
     assert time.monotonic() - start < 0.25, "nothing else is on its way"
 
 
-def test_the_deadline_ends_the_wait_for_company(reader):
+def test_the_deadline_ends_the_wait_for_a_full_bucket(reader):
     with reader.page_on_its_way(), ThreadPoolExecutor(1) as pool:
         start = time.monotonic()
         pool.submit(reader.logits, [_line()]).result(10)

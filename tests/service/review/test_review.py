@@ -24,7 +24,7 @@ from text_recognizer.service.feedback.records import utc_now
 from text_recognizer.service.monitoring.check import check, remember
 from text_recognizer.service.monitoring.reference import load_reference
 from text_recognizer.service.monitoring.store import FeatureStore
-from text_recognizer.service.review.prepare import DriftWindow, Unusual, unusual
+from text_recognizer.service.review.prepare import DriftWindow, Outlier, outlier
 from text_recognizer.service.review.queue import ReviewQueue
 from text_recognizer.service.review.source import DecodedPages, ReviewPictures, ReviewSource
 from text_recognizer.service.review.store import ReviewStore
@@ -178,22 +178,22 @@ def test_an_alert_brings_up_what_drifted(desk, monkeypatch):
 def test_what_is_far_outside_and_what_is_not():
     (row,) = like_the_reference(1)
     usual = row.features
-    assert not unusual(usual, USUAL)
+    assert not outlier(usual, USUAL)
     far = dataclasses.replace(
         usual, contrast=50.0, slant=200.0, milliseconds=1e9, confidence=0.0, sharpness=float("nan")
     )
-    assert unusual(far, USUAL) == Unusual(("contrast", "slant"))
-    assert unusual(dataclasses.replace(usual, polarity="light on dark"), USUAL).strange == ("polarity",)
-    assert not unusual(dataclasses.replace(far, unit="line"), USUAL)
-    assert not unusual(dataclasses.replace(far, version=usual.version + 1), USUAL)
+    assert outlier(far, USUAL) == Outlier(("contrast", "slant"))
+    assert outlier(dataclasses.replace(usual, polarity="light on dark"), USUAL).strange == ("polarity",)
+    assert not outlier(dataclasses.replace(far, unit="line"), USUAL)
+    assert not outlier(dataclasses.replace(far, version=usual.version + 1), USUAL)
     low, high = USUAL.quantiles["ink"][1], USUAL.quantiles["ink"][9]
     darker = dataclasses.replace(usual, ink=high + 0.5 * (high - low))
     hour = timedelta(hours=1)
     window = DriftWindow(usual.created - hour, usual.created + hour, ("ink", "all together"))
-    assert not unusual(darker, USUAL)
-    assert unusual(darker, USUAL, [window]) == Unusual((), ("ink",))
-    assert not unusual(darker, USUAL, [dataclasses.replace(window, end=usual.created - hour)])
-    assert not unusual(usual, USUAL, [dataclasses.replace(window, features=("contrast", "ink"))])
+    assert not outlier(darker, USUAL)
+    assert outlier(darker, USUAL, [window]) == Outlier((), ("ink",))
+    assert not outlier(darker, USUAL, [dataclasses.replace(window, end=usual.created - hour)])
+    assert not outlier(usual, USUAL, [dataclasses.replace(window, features=("contrast", "ink"))])
 
 
 def test_keys_see_their_own_readings_and_no_others(desk):

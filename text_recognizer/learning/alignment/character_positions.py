@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import LineStrip, normalize_line_with_box
-from text_recognizer.learning.alignment.forced_alignment import ALIGNMENT_VERSION, align, centers_of, reaches_of
+from text_recognizer.learning.alignment.forced_alignment import ALIGNMENT_VERSION, align, centers_of, extents_of
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.exclusions import LeftOut
 from text_recognizer.learning.datasets.iam_paragraphs import iam_line_boxes
@@ -47,8 +47,8 @@ def aligned_columns(images: Sequence[Image], texts: Sequence[str], recognizer: L
             aligned = align(logits, text, recognizer.alphabet)
         except ValueError:  # more text than the line has room for
             aligned = []
-        # CTC speaks up anywhere within a character: its usual reaches say where the middle is.
-        left, right = reaches_of(aligned).T if aligned else (0, 0)
+        # CTC speaks up anywhere within a character: its usual extents say where the middle is.
+        left, right = extents_of(aligned).T if aligned else (0, 0)
         found = (centers_of(aligned, recognizer.geometry) + (right - left) / 2)[1:-1] if aligned else np.zeros(0)
         fits = len(found) == len(text)
         columns.append(found.astype(np.float32) if fits else even_columns(image.shape[1], text))

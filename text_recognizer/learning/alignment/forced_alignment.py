@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import normalize_line_with_box
-from text_recognizer.learning.alignment.character_extents import reach, shipped_reaches
+from text_recognizer.learning.alignment.character_extents import extent_of, shipped_extents
 from text_recognizer.recognition.text.ctc import viterbi
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
@@ -92,8 +92,8 @@ def clear(cut: Sequence[CutCharacter]) -> list[CutCharacter]:
     """
     if not cut:
         return []
-    reaches = shipped_reaches()
-    ratios = np.array([(c.box[2] - c.box[0]) / sum(reach(reaches, c.character)) for c in cut])
+    extents = shipped_extents()
+    ratios = np.array([(c.box[2] - c.box[0]) / sum(extent_of(extents, c.character)) for c in cut])
     ratios = ratios / np.median(ratios)
     # Thin letters vary most, as the width of the pen counts fully in theirs.
     return [
@@ -112,7 +112,7 @@ def cut_normalized(
     aligned = align(logits, normalize_text(text), alphabet)
     if not aligned:
         return []
-    paths = seams(line, centers_of(aligned, geometry), reaches_of(aligned))
+    paths = seams(line, centers_of(aligned, geometry), extents_of(aligned))
     # (n + 1, H): where each character begins in each row; the first one at the edge, the last one ends at the other.
     edges = np.concatenate([np.zeros((1, line.shape[0])), paths, np.full((1, line.shape[0]), line.shape[1])]).astype(
         int
@@ -149,22 +149,22 @@ def centers_of(aligned: Sequence[AlignedCharacter], geometry: LineGeometry) -> N
     return np.array([geometry.column((character.start + character.end) / 2) for character in aligned])
 
 
-def reaches_of(aligned: Sequence[AlignedCharacter]) -> NDArray[np.float64]:
-    """How far (n, 2) characters reach to the left and right of their centers, in columns, at least 1."""
-    shipped = shipped_reaches()
-    return np.maximum(1.0, np.array([reach(shipped, character.character) for character in aligned]))
+def extents_of(aligned: Sequence[AlignedCharacter]) -> NDArray[np.float64]:
+    """How far (n, 2) characters extend to the left and right of their centers, in columns, at least 1."""
+    shipped = shipped_extents()
+    return np.maximum(1.0, np.array([extent_of(shipped, character.character) for character in aligned]))
 
 
-def seams(line: NDArray[np.uint8], centers: NDArray[np.float64], reaches: NDArray[np.float64]) -> NDArray[np.int64]:
+def seams(line: NDArray[np.uint8], centers: NDArray[np.float64], extents: NDArray[np.float64]) -> NDArray[np.int64]:
     """The columns (n - 1, H) at which the cuts between n characters cross each row, along the least ink.
 
-    line: uint8 (H, W), ink 255. centers: (n,) the columns where the characters were seen. reaches: (n, 2) how far
-    they usually reach from there. A cut lies between the centers beside it, rather where the reaches meet than
+    line: uint8 (H, W), ink 255. centers: (n,) the columns where the characters were seen. extents: (n, 2) how far
+    they usually extend from there. A cut lies between the centers beside it, rather where the extents meet than
     elsewhere, and moves by at most a column a row. Cuts may touch, not cross.
     """
     height, width = line.shape
-    right, left = reaches[:-1, 1], reaches[1:, 0]
-    # Hands are wide or narrow: reaches share the distance in proportion.
+    right, left = extents[:-1, 1], extents[1:, 0]
+    # Hands are wide or narrow: extents share the distance in proportion.
     middles = centers[:-1] + (centers[1:] - centers[:-1]) * right / (right + left)
     offsets = np.arange(-_WINDOW, _WINDOW + 1)
     columns = np.round(middles).astype(np.int64)[:, None] + offsets  # (n - 1, C)

@@ -27,16 +27,16 @@ _SIDE, _EDGE = 320, 46  # pixels of a diagram, and around it
 
 @dataclass
 class WordOutcomes:
-    """Words that were read, W of them. signs: (W, S) of `confidence.py`. right: (W,) whether the word is right. hand:
+    """Words that were read, W of them. features: (W, F) of `confidence.py`. right: (W,) whether it is right. hand:
     (W,) whose line it is in, as a number."""
 
-    signs: NDArray[np.float64]
+    features: NDArray[np.float64]
     right: NDArray[np.bool_]
     hand: NDArray[np.int64]
 
     def chosen(self, which: NDArray[np.bool_]) -> WordOutcomes:
         """Some of them."""
-        return WordOutcomes(self.signs[which], self.right[which], self.hand[which])
+        return WordOutcomes(self.features[which], self.right[which], self.hand[which])
 
 
 def word_outcomes(recognizer: LineTextRecognizer, dataset: LineDataset, lines: Sequence[DecodedLine]) -> WordOutcomes:
@@ -47,8 +47,8 @@ def word_outcomes(recognizer: LineTextRecognizer, dataset: LineDataset, lines: S
     for label, line in zip(dataset.labels, lines, strict=True):
         right += _right(recognizer.word_texts(line), label.text.split())
         hand += [hands[label.writer]] * len(line.words)
-    signs = [line.signs for line in lines] or [np.zeros((0, 0))]
-    return WordOutcomes(np.concatenate(signs), np.array(right, bool), np.array(hand))
+    features = [line.features for line in lines] or [np.zeros((0, 0))]
+    return WordOutcomes(np.concatenate(features), np.array(right, bool), np.array(hand))
 
 
 def _right(read: list[str], true: list[str]) -> list[bool]:
@@ -62,12 +62,12 @@ def _right(read: list[str], true: list[str]) -> list[bool]:
 def fit_calibration(words: WordOutcomes) -> Calibration:
     """The weights under which the outcomes are likeliest: logistic regression, barely held back."""
     sign = np.where(words.right, 1.0, -1.0)
-    features = np.column_stack([words.signs, np.ones(len(sign))])
+    inputs = np.column_stack([words.features, np.ones(len(sign))])
 
     def loss(weights: NDArray[np.float64]) -> float:
-        return float(np.logaddexp(0, -sign * (features @ weights)).mean() + 1e-4 * (weights**2).sum())
+        return float(np.logaddexp(0, -sign * (inputs @ weights)).mean() + 1e-4 * (weights**2).sum())
 
-    *weights, shift = (round(float(weight), 4) for weight in minimize(loss, np.zeros(features.shape[1])).x)
+    *weights, shift = (round(float(weight), 4) for weight in minimize(loss, np.zeros(inputs.shape[1])).x)
     return Calibration(weights, shift)
 
 
@@ -93,11 +93,11 @@ def _bins(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tu
 
 
 def held_out_confidences(words: WordOutcomes) -> NDArray[np.float64]:
-    """(W,) the confidence of each word, with weights fitted to words of other hands: two halves, each by the other."""
+    """(W,) the confidence of each word, with weights fitted to words of other hands: two-fold cross-validation."""
     confidences = np.zeros(len(words.right))
-    for half in (0, 1):
-        inside = words.hand % 2 == half
-        confidences[inside] = fit_calibration(words.chosen(~inside))(words.signs[inside])
+    for fold in (0, 1):
+        inside = words.hand % 2 == fold
+        confidences[inside] = fit_calibration(words.chosen(~inside))(words.features[inside])
     return confidences
 
 
@@ -110,7 +110,7 @@ def calibrate(
     """
     first = np.cumsum([0, *(words.hand.max(initial=-1) + 1 for words in found.values())])
     together = WordOutcomes(
-        np.concatenate([words.signs for words in found.values()]),
+        np.concatenate([words.features for words in found.values()]),
         np.concatenate([words.right for words in found.values()]),
         np.concatenate([words.hand + start for words, start in zip(found.values(), first, strict=False)]),
     )

@@ -46,19 +46,19 @@ def export_state(run: Path, file: Path) -> None:
     checkpoint["callbacks"] = {
         name: state for name, state in checkpoint["callbacks"].items() if not name.startswith(_OF_THIS_MACHINE)
     }
-    halves = [
+    as_float16 = [
         name for name, value in weights.items() if all(fits(state[name].numpy()) for state in (weights, averaged))
     ]
-    others = [name for name in weights if name not in halves]
+    others = [name for name in weights if name not in as_float16]
     content = {
         "format": _FORMAT,
         "experiment": experiment,
-        "weights": [[name, list(weights[name].shape)] for name in halves],
+        "weights": [[name, list(weights[name].shape)] for name in as_float16],
         "other_weights": _plain([{name: state[name] for name in others} for state in (weights, averaged)]),
         "moments": [list(first.shape) for first, _ in moments],
         "checkpoint": _plain(checkpoint),
     }
-    arrays = pack_weights(*(_joined(state[name] for name in halves) for state in (weights, averaged)))
+    arrays = pack_weights(*(_joined(state[name] for name in as_float16) for state in (weights, averaged)))
     arrays |= pack_moments(*(_joined(pair[k] for pair in moments) for k in range(2)))
     arrays["content"] = np.frombuffer(json.dumps(content, ensure_ascii=False).encode(), np.uint8)
     buffer = io.BytesIO()

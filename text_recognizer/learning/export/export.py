@@ -1,4 +1,4 @@
-"""From a training run to a model bundle: ONNX with weights in half precision, checked against PyTorch."""
+"""From a training run to a model bundle: ONNX with float16 weights, checked against PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import tasks
 from text_recognizer.learning.export.evaluate import check_measured, measure_bundle
 from text_recognizer.learning.export.model_card import write_description
-from text_recognizer.learning.export.onnx import check_halves, check_parity, halved, to_onnx, write_decoder
+from text_recognizer.learning.export.onnx import check_float16, check_parity, to_half, to_onnx, write_decoder
 from text_recognizer.learning.networks.image_to_sequence import ImageToSequence
 from text_recognizer.paths import runs_dir
 from text_recognizer.recognition.bundle import FORMAT_VERSION, file_hash
@@ -32,15 +32,15 @@ def export_run(
     language: str = "language",
     stretch: float = 1.0,
     detector: str = "detector",
-    share: float = 1.0,
+    alpha: float = 1.0,
 ) -> Path:
     """Write the bundle of a run's last checkpoint (averaged weights) to `output`, measured on val where asked.
 
     run: the folder of a run, or its name. others: runs that began with the same weights; the mean of all is written
     (Wortsman et al., "Model soups", ICML 2022), in which one that is named twice counts twice. language: the language
     model that lines are to be read with, a shipped name or a folder. stretch: by which lines are made wider for
-    reading. detector: what finds the lines of pages for them. share: of what was learned, in a mean with the bundle
-    that the run began with. The bundle appears whole or not at all. Raises
+    reading. detector: what finds the lines of pages for them. alpha: weight of what was learned, where it is
+    interpolated with the bundle that the run began with (WiSE-FT). The bundle appears whole or not at all. Raises
     FileNotFoundError for an unknown run, BundleError for an unknown language model or detector, and ValueError where
     the ONNX model does not agree with the network or runs have other networks.
     """
@@ -61,9 +61,9 @@ def export_run(
         "steps": steps,
         "minutes": None if None in minutes else round(sum(minutes), 1),  # type: ignore[arg-type]
     }
-    if share != 1:
-        state["state_dict"] = task.with_start(experiment, state["state_dict"], share)
-        provenance["share_of_new_weights"] = share
+    if alpha != 1:
+        state["state_dict"] = task.interpolated_with_start(experiment, state["state_dict"], alpha)
+        provenance["share_of_new_weights"] = alpha
     if others:
         provenance["mean_of"] = [Path(name).name for name in (run, *others)]
     partners = task.partners(language, detector)
@@ -152,9 +152,9 @@ def write_bundle(
     """
     model = to_onnx(network)
     check_parity(network, model)
-    halves = halved(model)
-    check_halves(network, halves)
-    (folder / "model.onnx").write_bytes(halves)
+    half = to_half(model)
+    check_float16(network, half)
+    (folder / "model.onnx").write_bytes(half)
     if isinstance(network, ImageToSequence):
         settings = settings | {"decoder": write_decoder(folder, network, model)}
     data = {

@@ -1,6 +1,6 @@
 """A network as an ONNX model, compared with the network that it was made of.
 
-Weights of ONNX models in half precision.
+Large weights of ONNX models are stored as float16.
 
 Attention networks as ONNX: `model.onnx`, the image to keys and values, and `decoder.onnx`, one step of reading.
 """
@@ -25,7 +25,7 @@ from text_recognizer.recognition.bundle import file_hash
 from text_recognizer.recognition.text.ctc import softmax
 
 _PARITY = 1e-3  # largest difference that counts as the same
-_ROUNDING = 1e-3  # what half precision may change in the mean
+_ROUNDING = 1e-3  # what float16 may change in the mean
 
 HALF_FROM = 256  # weights with fewer entries stay in single precision
 
@@ -66,7 +66,7 @@ def _input_size(network: nn.Module) -> tuple[int, int] | None:
 def check_parity(network: nn.Module, model: bytes) -> float:
     """Compare the ONNX model with the network at several batches and widths; the largest difference.
 
-    Of probabilities for logits, of core probabilities and of the logarithm of reaches for maps. Raises
+    Of probabilities for logits, of core probabilities and of the logarithm of extents for maps. Raises
     ValueError where it is not small, or no number.
     """
     worst = max(float(found.max()) for found in _differences(network, model))
@@ -75,15 +75,15 @@ def check_parity(network: nn.Module, model: bytes) -> float:
     return worst
 
 
-def check_halves(network: nn.Module, model: bytes) -> float:
-    """The same for a model in half precision, whose mean differences are to be small; the largest of these.
+def check_float16(network: nn.Module, model: bytes) -> float:
+    """The same for a model with float16 weights, whose mean differences are to be small; the largest of these.
 
     Where a network wavers between two answers, as it does on noise, a single probability may move a good deal. What
     the rounding costs in reading is in the scores, which are those of the rounded model.
     """
     worst = max(float(found.mean()) for found in _differences(network, model))
     if not worst <= _ROUNDING:
-        raise ValueError(f"half precision changes the network's answers by {worst:.4f} in the mean")
+        raise ValueError(f"float16 weights change the network's answers by {worst:.4f} in the mean")
     return worst
 
 
@@ -116,7 +116,7 @@ def _comparable(outputs: NDArray[np.float32]) -> NDArray[np.floating]:
     return np.concatenate([core, np.log1p(outputs[:, 1:])], axis=1)
 
 
-def halved(serialized: bytes) -> bytes:
+def to_half(serialized: bytes) -> bytes:
     """Store large weights as float16 and cast them back when the model is loaded: half the file, the same speed."""
     model = onnx.load_model_from_string(serialized)
     casts = []
@@ -126,7 +126,7 @@ def halved(serialized: bytes) -> bytes:
             continue
         name, half = weight.name, array.astype(np.float16)
         if not np.isfinite(half).all():
-            continue  # too large for half precision: stays as it is
+            continue  # too large for float16: stays as it is
         weight.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
         casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
     nodes = casts + list(model.graph.node)
@@ -241,7 +241,7 @@ def write_decoder(folder: Path, network: ImageToSequence, encoder: bytes) -> dic
     """Write decoder.onnx beside the bundle's model.onnx, checked; what the bundle's settings say of it."""
     model = decoder_to_onnx(network)
     check_steps(network, encoder, model)
-    (folder / "decoder.onnx").write_bytes(halved(model))
+    (folder / "decoder.onnx").write_bytes(to_half(model))
     config = network.decoder.config
     return {
         "sha256": file_hash(folder / "decoder.onnx"),

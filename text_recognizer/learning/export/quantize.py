@@ -41,7 +41,7 @@ _OPERATORS = ["Conv", "Add", "Relu"]
 def quantize_bundle(source: str | Path, output: Path, version: str = "1", measure: bool = True) -> Path:
     """Write a bundle of lines or of a detector in 8-bit integers to `output`, measured on val where asked.
 
-    source: a bundle in half precision, a shipped name or a folder; the data it learned from say how large its numbers
+    source: a bundle in float16, a shipped name or a folder; the data it learned from say how large its numbers
     get. The bundle appears whole or not at all. Raises BundleError for a bundle of another task, of several networks,
     or that computes with integers already, and FileNotFoundError where the data are missing.
     """

@@ -18,22 +18,22 @@ from text_recognizer.images.crop import resample
 from text_recognizer.images.normalize import ink_density, remove_rules
 from text_recognizer.learning.datasets.pages import TracedLine, TracedPage
 from text_recognizer.learning.loading.process_generator import ProcessGenerator
-from text_recognizer.recognition.layout.detector_input import PAPER_KERNEL, REACH_UNIT, STRIDE
+from text_recognizer.recognition.layout.detector_input import EXTENT_UNIT, PAPER_KERNEL, STRIDE
 
-#: Height of a line's core band over its reach above the baseline: about the x-height.
+#: Height of a line's core band over its ascender extent (above the baseline): about the x-height.
 CORE_SHARE = 0.42
 _STORED_HEIGHT = 64.0  # pages whose lines are taller are stored smaller
 
 
 @dataclass(frozen=True)
 class MapExample:
-    """image: ink density (H, W) float32. core: (H/4, W/4) float32, 1 in cores. reach: (2, H/4, W/4) float32
-    above and below the baseline, in units of 16 pixels, valid in cores. weight: (H/4, W/4) float32, 0
+    """image: ink density (H, W) float32. core: (H/4, W/4) float32, 1 in cores. extents: (2, H/4, W/4)
+    float32, ascender and descender maps in units of 16 pixels, valid in cores. weight: (H/4, W/4) float32, 0
     where nobody said whether there is a line."""
 
     image: NDArray[np.float32]
     core: NDArray[np.float32]
-    reach: NDArray[np.float32]
+    extents: NDArray[np.float32]
     weight: NDArray[np.float32]
 
 
@@ -80,7 +80,7 @@ def _write(folder: Path, pages: Iterable[TracedPage]) -> None:
 
 def line_height(lines: list[TracedLine]) -> float:
     """Median height of the outlines in pixels, 40 for a page without lines."""
-    return float(np.median([_reach(line)[0] + _reach(line)[1] for line in lines])) if lines else 40.0
+    return float(np.median([_extents(line)[0] + _extents(line)[1] for line in lines])) if lines else 40.0
 
 
 def _reduced(page: TracedPage) -> TracedPage:
@@ -92,7 +92,7 @@ def _reduced(page: TracedPage) -> TracedPage:
     return TracedPage(page.identifier, image, lines)
 
 
-def _reach(line: TracedLine) -> tuple[float, float]:
+def _extents(line: TracedLine) -> tuple[float, float]:
     """How far the outline goes above and below the baseline, at right angles to it; robust to single spikes."""
     start, end = line.baseline[0], line.baseline[-1]
     direction = (end - start) / max(1e-6, float(np.hypot(*(end - start))))
@@ -109,12 +109,15 @@ def _reach(line: TracedLine) -> tuple[float, float]:
 
 
 def draw_maps(lines: list[TracedLine], shape: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Core (H/4, W/4) and reach (2, H/4, W/4) of lines given in the pixels of an image of `shape` (H, W)."""
+    """Core map (H/4, W/4) and ascender and descender maps (2, H/4, W/4).
+
+    lines: in the pixels of an image of `shape` (H, W).
+    """
     size = shape[0] // STRIDE, shape[1] // STRIDE
     core = np.zeros(size, np.float32)
-    reach = np.zeros((2, *size), np.float32)
+    extents = np.zeros((2, *size), np.float32)
     for line in lines:
-        above, below = _reach(line)
+        above, below = _extents(line)
         baseline = line.baseline if line.baseline[0, 0] <= line.baseline[-1, 0] else line.baseline[::-1]
         points = resample(baseline, 8.0)
         tangent = np.gradient(points, axis=0)
@@ -126,8 +129,8 @@ def draw_maps(lines: list[TracedLine], shape: tuple[int, int]) -> tuple[NDArray[
         fixed = [np.round((band - 0.5) * 16).astype(np.int32)]
         cv2.fillPoly(core, fixed, 1.0, shift=4)
         for channel, value in enumerate((above, below)):
-            cv2.fillPoly(reach[channel], fixed, value / REACH_UNIT, shift=4)
-    return core, reach
+            cv2.fillPoly(extents[channel], fixed, value / EXTENT_UNIT, shift=4)
+    return core, extents
 
 
 def unlabelled_ink(density: NDArray[np.float32], lines: list[TracedLine]) -> NDArray[np.uint8]:
@@ -193,12 +196,12 @@ class PageCrops(Dataset[MapExample]):
         lines = [line for line in lines if _in_view(line, self.size)]
         gray = _photograph(gray.astype(np.uint8), rng)
         density = ink_density(gray, kernel=PAPER_KERNEL)
-        core, reach = draw_maps(lines, gray.shape)
+        core, extents = draw_maps(lines, gray.shape)
         weight = np.ones_like(core)
         if not complete:
             ignore = cv2.resize(unlabelled_ink(density, lines), core.shape[::-1], interpolation=cv2.INTER_AREA)
             weight[(ignore > 0) & (core == 0)] = 0
-        return MapExample(density, core, reach, weight)
+        return MapExample(density, core, extents, weight)
 
     def _matrix(self, page: TracedPage, rng: np.random.Generator) -> NDArray[np.float64]:
         """The homography from page to crop: scale to a random line height, turn, tilt, centre on a random line."""

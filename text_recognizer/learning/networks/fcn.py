@@ -52,8 +52,8 @@ class FCN(nn.Module):
         """Maps.
 
         images: (B, 1, H, W) float, ink density in [0, 1], H and W multiples of 32.
-        Returns (B, 3, H / 4, W / 4): the logit that a pixel is in the core of a line, and the reach of
-        that line above and below its baseline, in units of 16 input pixels.
+        Returns (B, 3, H / 4, W / 4): the logit that a pixel is in the core of a line, then the ascender
+        and descender maps: how far that line extends above and below its baseline, in units of 16 input pixels.
         """
         x = self.stem(images)
         levels = []

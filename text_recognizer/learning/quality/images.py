@@ -104,21 +104,24 @@ def _far(lines: Sequence[InspectedLine], value: Callable[[InspectedLine], float]
 
 
 @dataclass(frozen=True)
-class Doubles:
+class Duplicates:
     """Pairs of lines with the same image, and with nearly the same one."""
 
     same: Sequence[Pair]
     near: Sequence[Pair]
 
 
-def find_doubles(lines: Sequence[InspectedLine], nearly: bool = True) -> Doubles:
-    """The doubles among lines. nearly: compare how they look, too, each with each."""
-    return Doubles(same_images(lines), near_images(lines) if nearly else [])
+def find_duplicates(lines: Sequence[InspectedLine], nearly: bool = True) -> Duplicates:
+    """The duplicates among lines. nearly: compare how they look, too, each with each."""
+    return Duplicates(same_images(lines), near_images(lines) if nearly else [])
 
 
-def duplicate_findings(lines: Sequence[InspectedLine], doubles: Doubles) -> list[Finding]:
-    """Same and nearly same images, and same texts; doubles in two splits are for `splits.py`."""
-    kinds = (("same-image", doubles.same, "the same image"), ("near-image", doubles.near, "nearly the same image"))
+def duplicate_findings(lines: Sequence[InspectedLine], duplicates: Duplicates) -> list[Finding]:
+    """Same and nearly same images, and same texts; duplicates in two splits are for `splits.py`."""
+    kinds = (
+        ("same-image", duplicates.same, "the same image"),
+        ("near-image", duplicates.near, "nearly the same image"),
+    )
     findings = []
     for code, pairs, how in kinds:
         other = [pair for pair in pairs if _texts_differ(pair)]

@@ -10,7 +10,12 @@ from rich.progress import track
 
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.learning.quality.findings import Concern, Finding, Severity, error, ranked, tally
-from text_recognizer.learning.quality.images import duplicate_findings, find_doubles, problem_findings, shape_findings
+from text_recognizer.learning.quality.images import (
+    duplicate_findings,
+    find_duplicates,
+    problem_findings,
+    shape_findings,
+)
 from text_recognizer.learning.quality.label_characters import character_findings
 from text_recognizer.learning.quality.label_scores import LabelJudge, dispute_findings
 from text_recognizer.learning.quality.lines import (
@@ -50,14 +55,14 @@ def inspect(dataset: Gathered, judge: LabelJudge | None, sample: int = 0, quiet:
     reads = judge is not None and dataset.kind == "lines"
     chosen = _sample(lines, sample) if reads else set()
     problems = _look(lines, judge, chosen, quiet)
-    doubles = find_doubles(lines, nearly=dataset.kind == "lines")
+    duplicates = find_duplicates(lines, nearly=dataset.kind == "lines")
     findings = [
         *dataset.findings,
         *problem_findings(problems),
         *character_findings(lines, judge.reader.alphabet if judge else Alphabet()),
         *(shape_findings(lines) if dataset.kind == "lines" else []),
-        *split_findings(lines, doubles),
-        *duplicate_findings(lines, doubles),
+        *split_findings(lines, duplicates),
+        *duplicate_findings(lines, duplicates),
     ]
     if reads and judge:
         findings += label_findings(lines, judge)

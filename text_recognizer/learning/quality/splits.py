@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from text_recognizer.learning.datasets.exclusions import FEW_LINES
 from text_recognizer.learning.quality.findings import Concern, Finding, count, error, note, warning
-from text_recognizer.learning.quality.images import Doubles, Pair
+from text_recognizer.learning.quality.images import Duplicates, Pair
 from text_recognizer.learning.quality.lines import InspectedLine
 
 
@@ -33,11 +33,11 @@ def split_sizes(lines: Sequence[InspectedLine]) -> list[SplitSize]:
     ]
 
 
-def split_findings(lines: Sequence[InspectedLine], doubles: Doubles) -> list[Finding]:
+def split_findings(lines: Sequence[InspectedLine], duplicates: Duplicates) -> list[Finding]:
     """Leaks between splits, unknown writers, and too few lines."""
     return [
-        *_images(doubles.same, "image-in-two-splits", "the same image"),
-        *_images(doubles.near, "near-image-in-two-splits", "nearly the same image"),
+        *_images(duplicates.same, "image-in-two-splits", "the same image"),
+        *_images(duplicates.near, "near-image-in-two-splits", "nearly the same image"),
         *_shared_pages(lines),
         *_shared_writers(lines),
         *_unknown(lines),

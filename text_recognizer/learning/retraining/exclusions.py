@@ -1,4 +1,4 @@
-"""Lines that must not be learned from, or measured on: those of evaluation sets, doubles, and wrong ones."""
+"""Lines that must not be learned from, or measured on: those of evaluation sets, duplicates, and wrong ones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def left_out(folder: Path, suites: Sequence[Suite], model: str | Path, say: Call
     dataset = gather(str(folder))
     held = [*_evaluated(suites)]
     say(f"comparing {len(dataset.lines)} lines with {len(held)} of the suites, and with the own ones of val")
-    found = _doubles(held, dataset.lines)
+    found = _duplicates(held, dataset.lines)
     gone = {name for reason in found for name in reason.lines}
     dataset.lines = [line for line in dataset.lines if line.identifier not in gone]
     if not dataset.lines:
@@ -95,10 +95,10 @@ def _pixels(small: Gray) -> str:
     return hashlib.sha256(f"{small.shape}".encode() + np.ascontiguousarray(small).tobytes()).hexdigest()
 
 
-def _doubles(held: Sequence[InspectedLine], own: Sequence[InspectedLine]) -> list[LeftOut]:
+def _duplicates(held: Sequence[InspectedLine], own: Sequence[InspectedLine]) -> list[LeftOut]:
     """Own lines that are in an evaluation set, and lines to learn from that are among the own ones of val."""
     seen = []
-    for line in sorted(own, key=lambda line: line.split != VAL):  # val first: the others are its doubles
+    for line in sorted(own, key=lambda line: line.split != VAL):  # val first: the others are its duplicates
         try:
             image, _ = line.fetch()
         except UnusableImageError:

@@ -15,7 +15,7 @@ from text_recognizer.atomic_files import locked
 from text_recognizer.learning.datasets.own_folder import forget_prepared
 from text_recognizer.learning.evaluation.suites.gate import Verdict, in_production
 from text_recognizer.learning.experiments.fine_tuning.data import FEWEST_LINES
-from text_recognizer.learning.experiments.fine_tuning.fine_tune import METRICS, fine_tune, with_share
+from text_recognizer.learning.experiments.fine_tuning.fine_tune import METRICS, fine_tune, with_alpha
 from text_recognizer.learning.retraining.corrections import VAL, Corrections, sides_of
 from text_recognizer.learning.retraining.dataset import Dataset, NothingLeftError, make_dataset, read_dataset
 from text_recognizer.learning.retraining.history import (
@@ -33,7 +33,7 @@ from text_recognizer.learning.retraining.proposal import (
     is_tested,
     learned_by,
     loaded,
-    next_share,
+    next_alpha,
     test,
     usable_suites,
 )
@@ -110,7 +110,7 @@ def outlook(corrections: Corrections, folder: Path, registry: Path, wishes: Wish
     suites = usable_suites(wishes.suites, say)
     held = sum(side == VAL for side in sides_of(taught, known_sides(history)).values())
     say(f"{len(taught)} corrected lines, {len(new)} of them new; {len(taught) - held} to learn from, {held} for val")
-    say("left out would be those of evaluation sets, doubles of val, and what `data check` calls errors")
+    say("left out would be those of evaluation sets, duplicates of val, and what `data check` calls errors")
     say(f"it would begin with {base['identity']}, be tested with {', '.join(suites)}, and go to {wishes.stage}")
     if len(new) < wishes.at_least:
         say(_too_few(len(new), wishes.at_least))
@@ -198,12 +198,12 @@ def _test(
             say("3 of 4: tests")
             carry = carriers(improvements(place.folder.parent), corrections.lines(), registry)
             test(place, plan, registry, {carrier.identity for carrier in carry}, say, tell)
-        share = next_share(place)
-        if share is None or not (runs_dir() / place.run / METRICS).is_file():
+        alpha = next_alpha(place)
+        if alpha is None or not (runs_dir() / place.run / METRICS).is_file():
             return
-        say(f"refused: once more, with {share:.0%} of the new weights in the mean, which forget less")
+        say(f"refused: once more, with {alpha:.0%} of the new weights in the interpolation, which forget less")
         place.tested.unlink()
-        with_share(plan.base["name"], [place.data], place.bundle, place.run, str(plan.number), share)
+        with_alpha(plan.base["name"], [place.data], place.bundle, place.run, str(plan.number), alpha)
 
 
 def _known(plan: Plan, history: Sequence[Improvement], registry: Path) -> dict[str, str]:

@@ -26,7 +26,7 @@ from text_recognizer.recognition.promotion import Decision, identity_of, now, re
 from text_recognizer.recognition.registry import STAGES, content_hash, current, promoted_folder
 from text_recognizer.recognition.text.line_recognizer import LineTextRecognizer
 
-_SHARES = (0.5, 0.25)  # of the new weights, where those of `fine_tune` are refused
+_ALPHAS = (0.5, 0.25)  # of the new weights, where those of `fine_tune` are refused
 NOWHERE = "none"  # the stage of candidates that are only made and tested
 
 SLOT = "lines"
@@ -83,14 +83,14 @@ def is_tested(place: Place, registry: Path) -> bool:
     return read_json(place.tested)["production"]["id"] == content_hash(in_production(SLOT, registry))
 
 
-def next_share(place: Place) -> float | None:
-    """The share of the new weights to try next, where the suites refuse a candidate that reads the own lines better;
-    None where they do not, or there is none left."""
+def next_alpha(place: Place) -> float | None:
+    """The alpha (weight of the new weights) to try next, where the suites refuse a candidate that reads the own lines
+    better; None where they do not, or there is none left."""
     found = read_json(place.tested)
     if not (found["better"] and found["reasons"] and found["evidence"]["suites"]):
         return None
     tried = read_json(place.bundle / "bundle.json")["provenance"]["share_of_new_weights"]
-    return next((share for share in _SHARES if share < tried), None)
+    return next((alpha for alpha in _ALPHAS if alpha < tried), None)
 
 
 def concluded(place: Place, plan: Plan, dataset: Dataset, registry: Path) -> Improvement:

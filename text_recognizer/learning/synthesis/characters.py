@@ -13,7 +13,7 @@ from rich.progress import track
 
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import CHARACTER_VERSION, NORMALIZATION_VERSION, fit_character
-from text_recognizer.learning.alignment.character_extents import shipped_reaches
+from text_recognizer.learning.alignment.character_extents import shipped_extents
 from text_recognizer.learning.alignment.forced_alignment import ALIGNMENT_VERSION, clear, cut_normalized
 from text_recognizer.learning.datasets.cache_keys import fingerprint
 from text_recognizer.learning.datasets.emnist import EmnistPart, emnist, emnist_digits, emnist_file
@@ -115,7 +115,7 @@ def _from_emnist(part: EmnistPart) -> Iterator[Sample]:
 def _cut_lines(name: str) -> CharacterDataset:
     """Characters of a line source, cut by the shipped line recogniser."""
     lines, recognizer = line_dataset(LineSource(name)), LineTextRecognizer()
-    versions = ALIGNMENT_VERSION, NORMALIZATION_VERSION, recognizer.bundle.sha256, dict(shipped_reaches())
+    versions = ALIGNMENT_VERSION, NORMALIZATION_VERSION, recognizer.bundle.sha256, dict(shipped_extents())
     marks = fingerprint(versions, lines.widths.tolist(), [label.text for label in lines.labels])
     return cached_characters(f"{name}-{marks}", lambda: _cut(lines, recognizer, name))
 

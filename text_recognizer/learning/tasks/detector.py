@@ -61,9 +61,9 @@ class DetectorData:
 
 
 def collate(examples: list[MapExample]) -> dict[str, Tensor]:
-    """image (B, 1, H, W), core (B, 1, h, w), reach (B, 2, h, w), weight (B, 1, h, w), all float32."""
-    stacked = {name: np.stack([getattr(e, name) for e in examples]) for name in ("image", "core", "reach", "weight")}
-    return {name: torch.from_numpy(a if name == "reach" else a[:, None]) for name, a in stacked.items()}
+    """image (B, 1, H, W), core (B, 1, h, w), extents (B, 2, h, w), weight (B, 1, h, w), all float32."""
+    stacked = {name: np.stack([getattr(e, name) for e in examples]) for name in ("image", "core", "extents", "weight")}
+    return {name: torch.from_numpy(a if name == "extents" else a[:, None]) for name, a in stacked.items()}
 
 
 class DetectorDataModule(DataModule):
@@ -119,21 +119,21 @@ class DetectorDataModule(DataModule):
 
 
 def detector_loss(maps: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Cross-entropy and soft Dice of the core where it is known, and the relative error of the reach in cores."""
-    logits, reach = maps[:, :1].float(), maps[:, 1:].float()
+    """Cross-entropy and soft Dice of the core where it is known, and the relative error of the others in cores."""
+    logits, extents = maps[:, :1].float(), maps[:, 1:].float()
     core, weight = batch["core"], batch["weight"]
     entropy = nn.functional.binary_cross_entropy_with_logits(logits, core, weight=weight)
     probability = logits.sigmoid() * weight
     dice = 1 - (2 * (probability * core).sum() + 1) / (probability.sum() + core.sum() + 1)
-    inside = core.expand_as(reach) > 0
-    target = batch["reach"][inside]
+    inside = core.expand_as(extents) > 0
+    target = batch["extents"][inside]
     # Errors count in proportion to the line: 4 pixels are much for small print and little for a headline.
-    error = nn.functional.smooth_l1_loss(torch.log1p(reach[inside]), torch.log1p(target), beta=0.1)
-    return entropy + 0.5 * dice, error if target.numel() else reach.sum() * 0
+    error = nn.functional.smooth_l1_loss(torch.log1p(extents[inside]), torch.log1p(target), beta=0.1)
+    return entropy + 0.5 * dice, error if target.numel() else extents.sum() * 0
 
 
 class LineDetectorModule(lightning.LightningModule):
-    """A network that maps pages to cores and reaches, and its loss."""
+    """A network that maps pages to core, ascender and descender maps, and its loss."""
 
     def __init__(self, network: NetworkChoice, optimization: Optimization) -> None:
         super().__init__()
@@ -142,19 +142,19 @@ class LineDetectorModule(lightning.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """Sum of both losses."""
-        core, reach = detector_loss(self.network(batch["image"]), batch)
+        core, extents = detector_loss(self.network(batch["image"]), batch)
         self.log("train/core", core, prog_bar=True)
-        self.log("train/reach", reach, prog_bar=True)
-        return core + reach
+        self.log("train/reach", extents, prog_bar=True)
+        return core + extents
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         """Losses on held-out pages, and the F1 of core pixels."""
         maps = self.network(batch["image"])
-        core, reach = detector_loss(maps, batch)
+        core, extents = detector_loss(maps, batch)
         size = len(batch["image"])
         found = (maps[:, :1] > 0).float() * batch["weight"]
         f1 = 2 * (found * batch["core"]).sum() / (found.sum() + batch["core"].sum()).clamp(min=1)
-        for name, value in {"val/core": core, "val/reach": reach, "val/pixel_f1": f1}.items():
+        for name, value in {"val/core": core, "val/reach": extents, "val/pixel_f1": f1}.items():
             self.log(name, value, prog_bar=True, batch_size=size, sync_dist=True)
 
     def samples(self, batch: dict[str, Tensor], count: int) -> list[Sample]:

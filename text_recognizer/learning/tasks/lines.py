@@ -43,7 +43,7 @@ from text_recognizer.learning.tasks.task import (
     register,
 )
 from text_recognizer.learning.tasks.warm_start import bundle_origin
-from text_recognizer.learning.tasks.weights import adopted_shape, load_or_grow, with_start
+from text_recognizer.learning.tasks.weights import adopted_shape, interpolated_with_start, load_or_widen
 from text_recognizer.recognition.bundle import SHIPPED, Bundle, BundleError, find_bundle, load_bundle
 from text_recognizer.recognition.recognizer import TextRecognizer
 from text_recognizer.recognition.text.ctc import greedy, softmax
@@ -201,7 +201,7 @@ class LineTask(Task[LineExperiment]):
         own, lines = cast(LineRecognizerModule, module), cast(LineDataModule, data)
         # What keeps its statistics need not know them: the network computes what the bundle computes either way.
         images = None if experiment.frozen.statistics else _calibration_images(lines)
-        load_or_grow(own.network, find_bundle(experiment.start_from), own.alphabet, images)
+        load_or_widen(own.network, find_bundle(experiment.start_from), own.alphabet, images)
 
     def alphabet(self, module: lightning.LightningModule) -> str:
         """Its characters, those of the labels included where it was extended."""
@@ -222,9 +222,11 @@ class LineTask(Task[LineExperiment]):
         asked["detector"] = load_bundle(detector, "detector", NORMALIZATION_VERSION)
         return {name: _reference(bundle) for name, bundle in asked.items()}
 
-    def with_start(self, experiment: dict[str, Any], weights: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-        """In a mean with the bundle that it began with."""
-        return with_start(experiment, weights, share)
+    def interpolated_with_start(
+        self, experiment: dict[str, Any], weights: dict[str, Tensor], alpha: float
+    ) -> dict[str, Tensor]:
+        """Interpolated with the bundle that the run began with."""
+        return interpolated_with_start(experiment, weights, alpha)
 
     def quantization_batches(self, bundle: Bundle) -> Batches:
         """Some lines of each source that it learned from."""
@@ -270,7 +272,7 @@ class LineTask(Task[LineExperiment]):
 
 def print_line_scores(bundle: str, options: EvaluationOptions) -> None:
     """Print CER and WER of whatever reads lines, on lines and, where asked, on pages."""
-    recognizer = TextRecognizer(lines=bundle, detector=options.detector, language=options.language, looks=options.looks)
+    recognizer = TextRecognizer(lines=bundle, detector=options.detector, language=options.language, looks=options.tta)
     print_lines(recognizer.line_reader, list(options.sources or LINE_SETS), options.worst)
     if options.pages:
         print_pages(recognizer)

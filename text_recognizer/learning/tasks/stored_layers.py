@@ -97,7 +97,7 @@ def _attribute(node: onnx.NodeProto, name: str, default: int = 0) -> int:
 
 
 def _stored_weights(model: onnx.ModelProto) -> dict[str, Array]:
-    """What the graph computes from stored numbers alone: its weights, by name, halves and bytes as single precision."""
+    """What the graph computes from stored numbers alone: its weights, by name, float16 and bytes as float32."""
     values = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type in _EXPANDED and all(name in values for name in node.input):

@@ -55,14 +55,14 @@ class EvaluationOptions:
     """What `text-recognizer evaluate` is asked for; a task takes what concerns it.
 
     sources: sets to measure on, empty for the task's own. detector, language: shipped names, folders, "auto" or "none".
-    looks: of test-time augmentation. pages: measure whole pages too. worst: samples with the most errors to print.
-    confusion: PNG to write the confusion matrix to.
+    tta: views of each line for test-time augmentation. pages: measure whole pages too. worst: samples with the
+    most errors to print. confusion: PNG to write the confusion matrix to.
     """
 
     sources: Sequence[str] = ()
     detector: str = "auto"
     language: str = "none"
-    looks: int = 1
+    tta: int = 1
     pages: bool = False
     worst: int = 0
     confusion: Path | None = None
@@ -169,14 +169,14 @@ class Task(ABC, Generic[ExperimentT]):
         """Settings that name the bundles that go with this one: language model and detector."""
         return {}
 
-    def with_start(
+    def interpolated_with_start(
         self,
         experiment: dict[str, Any],  # noqa: ARG002
         weights: dict[str, Tensor],  # noqa: ARG002
-        share: float,  # noqa: ARG002
+        alpha: float,  # noqa: ARG002
     ) -> dict[str, Tensor]:
-        """Weights in a mean with those that the run began with; share: of its own. Raises ValueError."""
-        raise ValueError("only a line recogniser that began with a bundle (start_from) can be blended with it")
+        """Weights interpolated with those that the run began with; alpha: weight of its own. Raises ValueError."""
+        raise ValueError("only a line recogniser that began with a bundle (start_from) can be interpolated with it")
 
     def quantization_batches(self, bundle: Bundle) -> Batches:
         """Images that show how large the numbers in the network get."""

@@ -1,13 +1,12 @@
-"""Make a trained CRNN wider and deeper without changing what it computes, to go on learning with more room.
+"""Function-preserving widening and deepening of a trained CRNN (Net2Net), and interpolation of weights (WiSE-FT).
 
 After Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer" (ICLR 2016), with zeros in the place of
 copied channels: what is new is computed from random weights, and what was there before does not yet listen to it. An
 added residual block begins with a branch of zero, as in Goyal et al., "Accurate, Large Minibatch SGD" (2017).
 
-The mean of what a run learned and of what it began with, which keeps more of the old skill than the run did.
-
-After Wortsman et al., "Robust fine-tuning of zero-shot models" (CVPR 2022). A bundle holds batch normalisation folded
-into the convolutions, so the run's weights are folded, too, before the mean is taken.
+Weight interpolation between what a run learned and what it began with keeps more of the old skill than the run did,
+after Wortsman et al., "Robust fine-tuning of zero-shot models" (CVPR 2022). A bundle holds batch normalisation folded
+into the convolutions, so the run's weights are folded, too, before they are interpolated.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from text_recognizer.learning.tasks.warm_start import calibrate, load_bundle_wei
 from text_recognizer.recognition.bundle import find_bundle
 
 
-def can_grow(small: CRNNConfig, large: CRNNConfig) -> bool:
+def can_widen(small: CRNNConfig, large: CRNNConfig) -> bool:
     """Whether `large` has the shape of `small` with a CNN that is wider or deeper, or both."""
     if any(getattr(small, name) != getattr(large, name) for name in ("hidden", "layers", "frames_per_step")):
         return False
@@ -61,18 +60,18 @@ def smaller(network: CRNN, folder: Path) -> CRNN | None:
     shape = (config.stem, config.channels, config.blocks)
     if shape == (network.config.stem, network.config.channels, network.config.blocks):
         return None
-    return CRNN(config) if can_grow(config, network.config) else None
+    return CRNN(config) if can_widen(config, network.config) else None
 
 
-def grow(small: CRNN, large: CRNN) -> None:
+def widen(small: CRNN, large: CRNN) -> None:
     """Copy what `small` knows into `large`, which then computes the same logits, the shortcut's too.
 
     Raises ValueError where `large` is not `small` with a wider or deeper CNN.
     """
-    if not can_grow(small.config, large.config):
+    if not can_widen(small.config, large.config):
         raise ValueError(
-            "only the CNN of a CRNN can grow: stem, channels and blocks may be larger than the bundle's, everything "
-            f"else must be the same (bundle {small.config}, network {large.config})"
+            "only the CNN of a CRNN can be widened: stem, channels and blocks may be larger than the bundle's, "
+            f"everything else must be the same (bundle {small.config}, network {large.config})"
         )
     known = small.state_dict()
     with torch.no_grad():
@@ -88,7 +87,7 @@ def grow(small: CRNN, large: CRNN) -> None:
                 nn.init.zeros_(added.second[1].bias)  # type: ignore[arg-type]
 
 
-def load_or_grow(
+def load_or_widen(
     network: nn.Module, folder: Path, alphabet: Alphabet, batches: Iterable[torch.Tensor] | None = None
 ) -> None:
     """Give a network the weights of the bundle in `folder`; a CRNN with a larger CNN then computes the same, too.
@@ -103,7 +102,7 @@ def load_or_grow(
         calibrate(known, batches)
     if small is not None:
         assert isinstance(network, CRNN)
-        grow(small, network)
+        widen(small, network)
 
 
 def _choice(folder: Path) -> dict[str, Any]:
@@ -139,32 +138,33 @@ def _before(name: str, small: CRNNConfig, large: CRNNConfig) -> str:
     return ""
 
 
-def with_start(experiment: dict[str, Any], weights: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Weights between those of a run of lines (by name, "network." first) and those that it began with.
+def interpolated_with_start(experiment: dict[str, Any], weights: dict[str, Tensor], alpha: float) -> dict[str, Tensor]:
+    """Interpolate the weights of a run of lines (by name, "network." first) and those that it began with.
 
-    share: of the run's own, in [0, 1]. Channels and blocks that the run added are its own; the rest listens to them so
-    much less. The bundle is the one that `start_from` names today: keep the folder of an older version, to blend with
-    that. Raises ValueError where the run began with no bundle, or share is outside.
+    alpha: weight of the run's own, in [0, 1]. Channels and blocks that the run added are its own; the rest listens to
+    them so much less. The bundle is the one that `start_from` names today: keep the folder of an older version, to
+    interpolate with that. Raises ValueError where the run began with no bundle, or alpha is outside.
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"the share of the run's weights is from 0 to 1, not {share}")
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha, the weight of what the run learned, is from 0 to 1, not {alpha}")
     if not experiment.get("start_from"):
-        raise ValueError("only a line recogniser that began with a bundle (start_from) can be blended with it")
+        raise ValueError("only a line recogniser that began with a bundle (start_from) can be interpolated with it")
     folder, choice, alphabet = find_bundle(experiment["start_from"]), experiment["network"], experiment["alphabet"]
     network = networks.build(choice["name"], classes=len(Alphabet(alphabet)), **choice["fields"])
     network.load_state_dict({name.removeprefix("network."): weight for name, weight in weights.items()})
     fold(network)
     start = copy.deepcopy(network)
-    load_or_grow(start, folder, Alphabet(alphabet))
+    load_or_widen(start, folder, Alphabet(alphabet))
     return {
-        f"network.{name}": weight for name, weight in between(start.state_dict(), network.state_dict(), share).items()
+        f"network.{name}": weight
+        for name, weight in interpolated(start.state_dict(), network.state_dict(), alpha).items()
     }
 
 
-def between(old: dict[str, Tensor], new: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Weights between old and new ones; share: of the new ones. Counters are the new ones'."""
+def interpolated(old: dict[str, Tensor], new: dict[str, Tensor], alpha: float) -> dict[str, Tensor]:
+    """Linear interpolation of weights; alpha: weight of the new ones. Counters are the new ones'."""
     return {
-        name: torch.lerp(old[name], weight, share) if weight.is_floating_point() else weight
+        name: torch.lerp(old[name], weight, alpha) if weight.is_floating_point() else weight
         for name, weight in new.items()
     }
 

@@ -10,7 +10,7 @@ from text_recognizer.images.normalize import ink_density
 
 STRIDE = 4  # input pixels a map pixel stands for
 MULTIPLE = 32  # input sides are multiples of it
-REACH_UNIT = 16.0  # input pixels: the unit in which the network answers how far a line reaches
+EXTENT_UNIT = 16.0  # input pixels: the unit of the ascender and descender maps
 PAPER_KERNEL = 41  # window, in input pixels, that must contain some paper: wider than any stroke
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text_recognizer.images.normalize import remove_rules
-from text_recognizer.recognition.layout.detector_input import REACH_UNIT, STRIDE
+from text_recognizer.recognition.layout.detector_input import EXTENT_UNIT, STRIDE
 
 Points = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class DetectedLine:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A run of core pixels: baseline points, reach above and below at each, mean probability, all in input pixels."""
+    """A run of core pixels: baseline points, the extent above and below at each, mean probability; in input pixels."""
 
     points: Points
     above: NDArray[np.float64]
@@ -58,8 +58,8 @@ class _Piece:
         return float(self.points[-1, 0] - self.points[0, 0])
 
 
-def lines_from_maps(core: NDArray[np.float32], reach: NDArray[np.float32], threshold: float) -> list[DetectedLine]:
-    """Lines in input pixels from core probabilities (h, w) and reach (2, h, w), in no order."""
+def lines_from_maps(core: NDArray[np.float32], extents: NDArray[np.float32], threshold: float) -> list[DetectedLine]:
+    """Lines in input pixels from core probabilities (h, w) and ascender and descender maps (2, h, w), in no order."""
     mask = (core > threshold).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     pieces = []
@@ -68,7 +68,7 @@ def lines_from_maps(core: NDArray[np.float32], reach: NDArray[np.float32], thres
         if area < 6 or width < 2:
             continue
         window = (slice(top, top + height), slice(left, left + width))
-        pieces.append(_trace(labels[window] == number, core[window], reach[(slice(None), *window)], left, top))
+        pieces.append(_trace(labels[window] == number, core[window], extents[(slice(None), *window)], left, top))
     pieces = _without_crumbs(_join(pieces))
     return [_outline(piece) for piece in pieces if _is_line(piece)]
 
@@ -92,7 +92,7 @@ def with_ink(lines: list[DetectedLine], density: NDArray[np.float32]) -> list[De
 
 
 def _trace(
-    mask: NDArray[np.bool_], core: NDArray[np.float32], reach: NDArray[np.float32], left: int, top: int
+    mask: NDArray[np.bool_], core: NDArray[np.float32], extents: NDArray[np.float32], left: int, top: int
 ) -> _Piece:
     """The baseline of one component: the lower edge of the core in every column, smoothed."""
     weights = np.where(mask, core, 0)
@@ -101,17 +101,17 @@ def _trace(
     total = weights.sum(axis=0)[columns]
     center = (weights * rows).sum(axis=0)[columns] / total
     thickness = mask.sum(axis=0)[columns]
-    above = (weights * reach[0]).sum(axis=0)[columns] / total
-    below = (weights * reach[1]).sum(axis=0)[columns] / total
+    above = (weights * extents[0]).sum(axis=0)[columns] / total
+    below = (weights * extents[1]).sum(axis=0)[columns] / total
     bottom = center + 0.5 * np.median(thickness) + 0.5
-    window = max(3, round(3 * float(np.median(above)) * REACH_UNIT / STRIDE))
+    window = max(3, round(3 * float(np.median(above)) * EXTENT_UNIT / STRIDE))
     xs = (left + columns + 0.5) * STRIDE
     ys = (top + _smooth(bottom, window)) * STRIDE
     ends = (left + columns[0]) * STRIDE, (left + columns[-1] + 1) * STRIDE
     points = np.stack([np.r_[ends[0], xs, ends[1]], np.r_[ys[0], ys, ys[-1]]], axis=1)
-    reaches = [_smooth(np.r_[a[0], a, a[-1]] * REACH_UNIT, window) for a in (above, below)]
+    smoothed = [_smooth(np.r_[a[0], a, a[-1]] * EXTENT_UNIT, window) for a in (above, below)]
     confidence = float(core[mask].mean())
-    return _Piece(points, reaches[0], reaches[1], confidence, int(mask.sum()))
+    return _Piece(points, smoothed[0], smoothed[1], confidence, int(mask.sum()))
 
 
 def _smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
@@ -173,7 +173,7 @@ def _beside(short: _Piece, long: _Piece) -> bool:
 
 
 def _without_crumbs(pieces: list[_Piece]) -> list[_Piece]:
-    """Leave out short pieces that lie within the reach of a longer line: loops and tails taken for writing."""
+    """Leave out short pieces that lie within the extent of a longer line: loops and tails taken for writing."""
 
     def is_crumb(piece: _Piece) -> bool:
         x, y = piece.points[:, 0].mean(), piece.points[:, 1].mean() - 0.5 * np.median(piece.above)
@@ -182,8 +182,8 @@ def _without_crumbs(pieces: list[_Piece]) -> list[_Piece]:
                 continue
             base = np.interp(x, other.points[:, 0], other.points[:, 1])
             # Tiny pieces may hang further out: the loop of a g, the dot of an i.
-            reach = 1.1 if piece.scale > 0.75 * other.scale else 2.0
-            if base - reach * np.median(other.above) < y < base + reach * np.median(other.below):
+            factor = 1.1 if piece.scale > 0.75 * other.scale else 2.0
+            if base - factor * np.median(other.above) < y < base + factor * np.median(other.below):
                 return True
         return False
 

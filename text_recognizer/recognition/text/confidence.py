@@ -1,7 +1,7 @@
 """How sure a reading is: 0 to 1, of words the probability that they are right, as far as that was calibrated.
 
 What a network thinks of its characters is no probability of a right word, and says nothing of what a language model
-made of it. Several signs are put together by logistic regression (Platt, "Probabilistic Outputs for Support Vector
+made of it. Several features are combined by logistic regression (Platt, "Probabilistic Outputs for Support Vector
 Machines", 1999), fitted when a bundle is written.
 """
 
@@ -17,39 +17,39 @@ from text_recognizer.recognition.text.beam_search import Candidate
 from text_recognizer.recognition.text.ctc import DecodedCharacter
 from text_recognizer.recognition.text.lexicon import WordList
 
-_LEAST = 1e-4  # of what a sign may say against a word, or for it
+_LEAST = 1e-4  # of what a feature may say against a word, or for it
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Weights of the signs, logarithms of odds, of which the first so many count, and what is added. By default a word
+    """Weights of the features, log-odds, of which the first so many count, and what is added. By default a word
     is as sure as its characters."""
 
     weights: Sequence[float] = (1.0,)
     shift: float = 0.0
 
-    def __call__(self, signs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability that each word is right, (W,). signs: (W, S)."""
-        odds = signs[:, : len(self.weights)] @ np.array(self.weights) + self.shift
+    def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probability that each word is right, (W,). features: (W, F)."""
+        odds = features[:, : len(self.weights)] @ np.array(self.weights) + self.shift
         return 1 / (1 + np.exp(-odds))
 
 
-def character_signs(words: Sequence[Sequence[DecodedCharacter]]) -> NDArray[np.float64]:
-    """The one sign (W, 1) of words that the network read alone: how sure their characters are."""
+def character_features(words: Sequence[Sequence[DecodedCharacter]]) -> NDArray[np.float64]:
+    """The one feature (W, 1) of words that the network read alone: how sure their characters are."""
     return _log_odds([word_confidence([c.probability for c in word]) for word in words])[:, None]
 
 
-def search_signs(
+def search_features(
     words: Sequence[Sequence[DecodedCharacter]],
     greedy: Sequence[DecodedCharacter],
     candidates: Sequence[Candidate],
     known: WordList,
     space: int,
 ) -> NDArray[np.float64]:
-    """The five signs (W, 5) of words that were searched for.
+    """The five features (W, 5) of words that were searched for.
 
     How sure their characters are; how much of what the search kept has the word, by the probability of the texts and
-    by its root, which hears the less likely ones too; whether the word is strange to the word list, and whether the
+    by its root, which hears the less likely ones too; whether the word is out of vocabulary, and whether the
     network alone (`greedy`) reads it too, 0 or 1.
     """
     rooted = [Candidate(candidate.numbers, float(np.sqrt(candidate.share))) for candidate in candidates]
@@ -57,10 +57,10 @@ def search_signs(
     numbers = [tuple(character.number for character in word) for word in words]
     return np.column_stack(
         [
-            character_signs(words),
+            character_features(words),
             _log_odds(word_shares(candidates, space)),
             _log_odds(word_shares(rooted, space)),
-            known.strange(numbers),
+            known.out_of_vocabulary(numbers),
             [word in alone for word in numbers],
         ]
     )

@@ -5,7 +5,7 @@ posteriors would halve every peak. Each member is first laid onto the first one 
 spirit of dynamic time warping (Sakoe and Chiba, 1978), then averaged frame by frame. Networks that read by attention
 agree step by step: `attention_networks.py`.
 
-Several looks at a line: sheared and narrowed a little, read each, averaged (test-time augmentation).
+Test-time augmentation (TTA): a line is also read sheared and narrowed a little, and the posteriors are averaged.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _STEP_COST = 0.5  # of staying on a frame or skipping one, and of skipping ink a
 
 Posteriors = NDArray[np.float32]
 
-#: Columns that the upper half moves a row, and the width, of each look. The first is the line as it is; none is wider,
+#: Test-time augmentations: shear in columns a row, and relative width. The first is the line as it is; none is wider,
 #: as frames that are too many would have to be dropped.
-LOOKS = ((0.0, 1.0), (-0.1, 1.0), (0.0, 0.94))
+TTA_TRANSFORMS = ((0.0, 1.0), (-0.1, 1.0), (0.0, 0.94))
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,10 @@ def ensemble_settings(members: Sequence[Bundle], names: Sequence[str], weights: 
     } | {name: first[name] for name in ("language", "detector") if name in first}
 
 
-def looked_at(image: NDArray[np.uint8], look: int) -> NDArray[np.uint8]:
-    """A normalised line uint8 (height, W) as one of the `LOOKS` shows it."""
-    shear, width = LOOKS[look]
-    if not look:
+def tta_view(image: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+    """A normalised line uint8 (height, W) under one of the `TTA_TRANSFORMS`."""
+    shear, width = TTA_TRANSFORMS[index]
+    if not index:
         return image
     middle = (image.shape[0] - 1) / 2
     columns = max(1, round(image.shape[1] * width))
@@ -171,12 +171,12 @@ def looked_at(image: NDArray[np.uint8], look: int) -> NDArray[np.uint8]:
     return cv2.warpAffine(image, moved, (columns, image.shape[0]), flags=cv2.INTER_LINEAR).astype(np.uint8)
 
 
-def averaged(looks: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> NDArray[np.float32]:
-    """Logits (T, K) whose probabilities at that temperature are the mean of those of several looks at a line, each laid
-    onto the first, which has T frames; the others have as many or fewer."""
-    first, *others = (softmax(logits, temperature)[None] for logits in looks)
+def averaged(views: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> NDArray[np.float32]:
+    """Logits (T, K) whose probabilities at that temperature are the mean over several augmented views of a line, each
+    laid onto the first, which has T frames; the others have as many or fewer."""
+    first, *others = (softmax(logits, temperature)[None] for logits in views)
     if not first.shape[1]:
-        return looks[0]
+        return views[0]
     laid = [laid_onto(first, at_rate(other, first.shape[1])) for other in others]
-    mean = (first + sum(laid)) / len(looks)
+    mean = (first + sum(laid)) / len(views)
     return (temperature * np.log(np.maximum(mean[0], 1e-12))).astype(np.float32)

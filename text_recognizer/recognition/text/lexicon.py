@@ -2,7 +2,8 @@
 it, count for less.
 
 Words are runs of letters, their case left out. They are stored as hashes, of the words and of all their beginnings, so
-that the next letter of any number of texts is looked up at once; of strange words, one in ten thousand passes unseen.
+that the next letter of any number of texts is looked up at once; of words out of the vocabulary, one in ten thousand
+passes unseen.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from text_recognizer.alphabet import Alphabet
 
 NO_WORD = np.uint64(0)  # behind anything but a letter
-_STRANGE = np.uint64(1)  # letters that begin no word; they have counted already
+_UNKNOWN = np.uint64(1)  # letters that begin no word; they have counted already
 _FIRST = np.uint64(2)
 _MIX, _SHIFT, _STORED = np.uint64(0x9E3779B97F4A7C15), np.uint64(29), np.uint64(32)
 _HYPHENS = "-\u2010"
@@ -27,18 +28,18 @@ class WordList:
     A word in the making is a number: a hash of its letters, `NO_WORD` where there is none.
 
     tables: from `pack_words`, or empty, when every word is as good as any other. classes: the alphabet of the
-    recogniser; numbers of characters are of it. strange: what a word that is not in the list counts. hyphenated: the
+    recogniser; numbers of characters are of it. unknown: factor of a word out of the vocabulary. hyphenated: the
     same, where a hyphen follows: it may be a part of one.
     """
 
     def __init__(
-        self, tables: Mapping[str, NDArray], classes: Alphabet, strange: float = 0.03, hyphenated: float = 0.5
+        self, tables: Mapping[str, NDArray], classes: Alphabet, unknown: float = 0.03, hyphenated: float = 0.5
     ) -> None:
         self._words, self._beginnings = (
             np.cumsum(tables.get(name, ()), dtype=np.uint32) for name in ("words", "beginnings")
         )
         self._letters = np.array([0, *map(_letter, classes.characters)], np.uint64)
-        self._factors = np.full(len(classes), strange, np.float32)
+        self._factors = np.full(len(classes), unknown, np.float32)
         for character in _HYPHENS:
             if character in classes:
                 self._factors[classes.encode(character)[0]] = hyphenated
@@ -47,7 +48,7 @@ class WordList:
         """How many words it has."""
         return len(self._words)
 
-    def strange(self, texts: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+    def out_of_vocabulary(self, texts: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
         """(N,) whether letters of N texts, characters by their numbers, make a word that is not in the list."""
         numbers = np.zeros((len(texts), max(map(len, texts), default=0) + 1), np.int64)  # a blank ends each of them
         for row, text in zip(numbers, texts, strict=True):
@@ -75,18 +76,18 @@ class WordList:
         if not len(self):
             return factors
         letters = self._letters[numbers]
-        ending = (letters == NO_WORD) & (words > _STRANGE)
+        ending = (letters == NO_WORD) & (words > _UNKNOWN)
         ending[ending] = ~_among(self._words, words[ending])
-        going = (letters != NO_WORD) & (words != _STRANGE)
+        going = (letters != NO_WORD) & (words != _UNKNOWN)
         going[going] = ~_among(self._beginnings, _mixed(words[going], letters[going]))
         return np.where(ending | going, self._factors[numbers], factors)
 
     def _after(self, words: NDArray[np.uint64], letters: NDArray[np.uint64]) -> NDArray[np.uint64]:
         if not len(self):
             return np.full_like(words, NO_WORD)
-        longer = np.where(words == _STRANGE, _STRANGE, _mixed(words, letters))
+        longer = np.where(words == _UNKNOWN, _UNKNOWN, _mixed(words, letters))
         known = _among(self._beginnings, longer)
-        return np.where(letters == NO_WORD, NO_WORD, np.where(known, longer, _STRANGE))
+        return np.where(letters == NO_WORD, NO_WORD, np.where(known, longer, _UNKNOWN))
 
 
 def pack_words(words: Iterable[str]) -> dict[str, NDArray[np.uint32]]:

@@ -14,9 +14,9 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import NORMALIZATION_VERSION, NormalizedLine, normalize_line_with_box
 from text_recognizer.recognition.bundle import BundleError, available_cores, load_bundle
 from text_recognizer.recognition.text.beam_search import Candidate, beam_search
-from text_recognizer.recognition.text.confidence import Calibration, character_signs, search_signs
+from text_recognizer.recognition.text.confidence import Calibration, character_features, search_features
 from text_recognizer.recognition.text.ctc import DecodedCharacter, greedy, placed, softmax
-from text_recognizer.recognition.text.ensemble import LOOKS, averaged, looked_at, open_session
+from text_recognizer.recognition.text.ensemble import TTA_TRANSFORMS, averaged, open_session, tta_view
 from text_recognizer.recognition.text.language_model import load_language_model
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 
@@ -48,13 +48,13 @@ class ReadLine:
 
 @dataclass(frozen=True)
 class DecodedLine:
-    """The characters of a line, in words, and the signs (W, S) of how sure each word is; see `confidence.py`.
+    """The characters of a line, in words, and the features (W, F) of how sure each word is; see `confidence.py`.
 
     searched: whether a language model had a say.
     """
 
     words: list[list[DecodedCharacter]]
-    signs: NDArray[np.float64]
+    features: NDArray[np.float64]
     searched: bool = False
 
 
@@ -62,9 +62,9 @@ class LineTextRecognizer:
     """Reads crops of single lines with a "lines" bundle, of one network or of several that read together.
 
     language: a bundle of a language model, which then has a say in what is read; "auto": the one that the bundle names;
-    with None or "none" the likeliest character of each frame is taken (greedy decoding). looks: at each line, from 1 to
-    3; more help with unusual hands, and take as many times as long. Raises BundleError for a bundle that cannot be
-    used and ValueError for other looks.
+    with None or "none" the likeliest character of each frame is taken (greedy decoding). looks: views of each
+    line for test-time augmentation, from 1 (none) to 3; more help with unusual hands, and take as many times as long.
+    Raises BundleError for a bundle that cannot be used and ValueError for another number of views.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class LineTextRecognizer:
         language: str | os.PathLike[str] | None = None,
         looks: int = 1,
     ) -> None:
-        if not 1 <= looks <= len(LOOKS):
-            raise ValueError(f"a line is looked at 1 to {len(LOOKS)} times, not {looks}")
-        self.looks = looks
+        if not 1 <= looks <= len(TTA_TRANSFORMS):
+            raise ValueError(f"test-time augmentation reads 1 to {len(TTA_TRANSFORMS)} views of a line, not {looks}")
+        self.tta = looks
         self.bundle = load_bundle(bundle, "lines", NORMALIZATION_VERSION)
         settings = self.bundle.settings
         try:
@@ -121,35 +121,34 @@ class LineTextRecognizer:
         return [self._line(line, decoded) for line, decoded in zip(lines, found, strict=True)]
 
     def logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
-        """CTC logits (T, K) of normalised images (height, W), each cut to its own frames; the mean of several looks."""
-        seen = [self.one_look([looked_at(image, k) for image in images], batch_size) for k in range(self.looks)]
-        if self.looks == 1:
-            return seen[0]
-        return [averaged(looks, self.temperature) for looks in zip(*seen, strict=True)]
+        """CTC logits (T, K) of normalised images (height, W), each cut to its own frames; the mean over TTA views."""
+        outputs = [self.view_logits([tta_view(image, k) for image in images], batch_size) for k in range(self.tta)]
+        if self.tta == 1:
+            return outputs[0]
+        return [averaged(views, self.temperature) for views in zip(*outputs, strict=True)]
 
-    def one_look(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
+    def view_logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[NDArray[np.float32]]:
         """CTC logits (T, K) of normalised images (height, W) as they are."""
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.alphabet)), np.float32)] * len(images)
-        companies: dict[int, list[int]] = {}
+        buckets: dict[int, list[int]] = {}
         for index, image in enumerate(images):
-            companies.setdefault(self.company(image), []).append(index)
-        for _, indices in sorted(companies.items()):
+            buckets.setdefault(self.bucket(image), []).append(index)
+        for _, indices in sorted(buckets.items()):
             for start in range(0, len(indices), batch_size):
                 chosen = indices[start : start + batch_size]
                 for index, output in zip(chosen, self.batch_logits([images[i] for i in chosen]), strict=True):
                     results[index] = output
         return results
 
-    def company(self, image: NDArray[np.uint8]) -> int:
-        """Which normalised images (height, W) may be read together: those that this number is the same of.
+    def bucket(self, image: NDArray[np.uint8]) -> int:
+        """The bucket of a normalised image (height, W): its padded width. Lines of one bucket may share a run.
 
-        Only lines of one padded width share a run, so that no line sees another's padding. Where each line has a run
-        of its own, any lines go together.
+        No line sees another's padding that way. Where each line has a run of its own, all lines are in bucket 0.
         """
         return 0 if self.session.alone else self.geometry.padded_width(image.shape[1])
 
     def batch_logits(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """CTC logits (T, K) of normalised images (height, W) of one company: in one run of the network, or each in a
+        """CTC logits (T, K) of normalised images (height, W) of one bucket: in one run of the network, or each in a
         run of its own, on as many threads as there are. Raises BundleError where the scores are no numbers."""
         if self.session.alone:
             outputs = [output[0] for output in self._pool.map(self.session.run, map(self._alone, images))]
@@ -172,7 +171,7 @@ class LineTextRecognizer:
         alone = [greedy(rows) for rows in probabilities]
         if self.language is None or not use_language or not probabilities:
             read = [self._words(characters) for characters in alone]
-            return [DecodedLine(words, character_signs(words)) for words in read]
+            return [DecodedLine(words, character_features(words)) for words in read]
         before = [" "] * len(probabilities)
         if consecutive:
             before[1:] = [self._before_the_next(characters) for characters in alone[:-1]]
@@ -185,8 +184,8 @@ class LineTextRecognizer:
         lines = []
         for text, characters, candidates in zip(texts, alone, found, strict=True):
             words = self._words(text)
-            signs = search_signs(words, characters, candidates, self.language.words, self._space)
-            lines.append(DecodedLine(words, signs, searched=True))
+            features = search_features(words, characters, candidates, self.language.words, self._space)
+            lines.append(DecodedLine(words, features, searched=True))
         return lines
 
     def _before_the_next(self, characters: Sequence[DecodedCharacter]) -> str:
@@ -200,7 +199,7 @@ class LineTextRecognizer:
 
     def confidences(self, decoded: DecodedLine) -> list[float]:
         """How sure each word of a line is, calibrated where the bundle says how."""
-        return self._calibrations[decoded.searched](decoded.signs).tolist()
+        return self._calibrations[decoded.searched](decoded.features).tolist()
 
     def _line(self, line: NormalizedLine, decoded: DecodedLine) -> ReadLine:
         if not line.image.any():

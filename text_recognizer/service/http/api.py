@@ -210,7 +210,7 @@ async def ready(server: Server) -> dict[str, Any]:
     """Whether requests can be served now, by which models, and what does not stop that but should be known."""
     if server.store is not None:
         await run_in_threadpool(server.store.ping)
-    return {"status": "ready", "models": server.reading.models, "problems": server.following.problems}
+    return {"status": "ready", "models": server.reading.models, "problems": server.watcher.problems}
 
 
 @health.get("/metrics", response_class=PlainTextResponse)

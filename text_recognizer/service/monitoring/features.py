@@ -80,7 +80,7 @@ OF_THE_MODEL = frozenset({"confidence", "uncertainty"})
 NOT_COMPARED = frozenset({"milliseconds"})
 
 _NAN = math.nan
-Strange = Callable[[Sequence[str]], float]
+OutOfVocabularyShare = Callable[[Sequence[str]], float]
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,12 @@ def reading_features(
     created: datetime,
     unit: str = "page",
     milliseconds: float = _NAN,
-    strange: Strange | None = None,
+    out_of_vocabulary: OutOfVocabularyShare | None = None,
 ) -> ReadingFeatures:
     """The features of a page that was read, in a few milliseconds; the same for the same page.
 
-    image: uint8 (H, W) or (H, W, 3), to which the page's coordinates refer. strange: the share of words that the
-    language model does not expect, where there is one.
+    image: uint8 (H, W) or (H, W, 3), to which the page's coordinates refer. out_of_vocabulary: gives the share of words
+    that the word list of the language model lacks, where there is one.
     """
     texts = [word.text for line in page.lines for word in line.words]
     look = page_look(image) | line_look(image, [line.polygon for line in page.lines])
@@ -173,7 +173,7 @@ def reading_features(
         characters=_mean(len(line.text) for line in page.lines),
         confidence=page.confidence if page.lines else _NAN,
         uncertainty=_mean(_entropy(word.confidence) for line in page.lines for word in line.words),
-        strange_words=strange(texts) if strange and texts else _NAN,
+        strange_words=out_of_vocabulary(texts) if out_of_vocabulary and texts else _NAN,
         **_classes("".join(texts)),  # type: ignore[arg-type]
         **look,  # type: ignore[arg-type]
     )

@@ -19,9 +19,9 @@ from text_recognizer.service.feedback.records import FeedbackUnavailable, utc_no
 from text_recognizer.service.monitoring import metrics
 from text_recognizer.service.monitoring.features import (
     NUMBERS,
+    OutOfVocabularyShare,
     ReadingFeatures,
     RecordedReading,
-    Strange,
     reading_features,
 )
 from text_recognizer.service.monitoring.store import FeatureStore
@@ -37,13 +37,13 @@ def measured(
     page: Page,
     unit: str,
     milliseconds: float,
-    strange: Strange | None = None,
+    out_of_vocabulary: OutOfVocabularyShare | None = None,
 ) -> ReadingFeatures | None:
     """The features of a page that was just read, see `reading_features`; None, counted as lost, where they cannot be
     computed."""
     start = time.perf_counter()
     try:
-        return reading_features(image, page, utc_now(), unit, milliseconds, strange)
+        return reading_features(image, page, utc_now(), unit, milliseconds, out_of_vocabulary)
     except Exception as error:  # the text was read: the client gets it
         metrics.FEATURES_LOST.labels("failed").inc()
         _log.warning("no features of a reading: %r", error)
@@ -52,10 +52,10 @@ def measured(
         metrics.FEATURES_SECONDS.observe(time.perf_counter() - start)
 
 
-def strange_share(language: CharacterLanguageModel | None, classes: Alphabet) -> Strange | None:
-    """What tells the share of words that a language model's list lacks; None where there is no list.
+def out_of_vocabulary_share(language: CharacterLanguageModel | None, classes: Alphabet) -> OutOfVocabularyShare | None:
+    """A function that gives the out-of-vocabulary share of words; None where the language model has no word list.
 
-    classes: the alphabet of the recogniser; a word with another character is strange.
+    classes: the alphabet of the recogniser; a word with another character is out of vocabulary.
     """
     if language is None or not len(language.words):
         return None
@@ -63,7 +63,7 @@ def strange_share(language: CharacterLanguageModel | None, classes: Alphabet) ->
 
     def share(texts: Sequence[str]) -> float:
         known = [classes.encode(text) for text in texts if all(character in classes for character in text)]
-        return (len(texts) - len(known) + int(words.strange(known).sum())) / len(texts)
+        return (len(texts) - len(known) + int(words.out_of_vocabulary(known).sum())) / len(texts)
 
     return share
 

@@ -136,7 +136,7 @@ def separation(
 ) -> Separation | None:
     """Whether rows of features (N, F) and (M, F) can be told apart; NaN is replaced by what is usual.
 
-    Rows of one block are alike: they never are in both halves, and count as fewer. None where a half has too few rows.
+    Rows of one block are alike: they never are in both folds, and count as fewer. None where a fold has too few rows.
     """
     features, seed = _comparable(first, second), np.random.default_rng(0)
     sides, blocks = [], []
@@ -144,24 +144,24 @@ def separation(
         chosen = np.sort(seed.permutation(len(sample))[:_MOST])
         sides.append(sample[chosen])
         blocks.append([names[k] for k in chosen])
-    halves = [_halves(names, seed) for names in blocks]
-    if min(int(half.sum()) for pair in halves for half in (pair, ~pair)) < 5:
+    folds = [_first_fold(names, seed) for names in blocks]
+    if min(int(fold.sum()) for pair in folds for fold in (pair, ~pair)) < 5:
         return None
     found = []
     for learned in (True, False):
-        weights = _fit(*(side[half == learned] for side, half in zip(sides, halves, strict=True)))
-        scores = [side[half != learned] @ weights for side, half in zip(sides, halves, strict=True)]
-        groups = [[b for b, h in zip(names, half, strict=True) if h != learned]
-                  for names, half in zip(blocks, halves, strict=True)]  # fmt: skip
+        weights = _fit(*(side[fold == learned] for side, fold in zip(sides, folds, strict=True)))
+        scores = [side[fold != learned] @ weights for side, fold in zip(sides, folds, strict=True)]
+        groups = [[b for b, f in zip(names, fold, strict=True) if f != learned]
+                  for names, fold in zip(blocks, folds, strict=True)]  # fmt: skip
         sizes = [effective_size(score, group) for score, group in zip(scores, groups, strict=True)]
         area = area_under_curve(*scores)
         found.append((area, rank_sum_p_value(area, *sizes)))
-    # Bonferroni: the two halves' p-values depend on each other.
+    # Bonferroni: the two folds' p-values depend on each other.
     return Separation(float(np.mean([area for area, _ in found])), min(1.0, 2 * min(p for _, p in found)))
 
 
-def _halves(blocks: Sequence[Hashable], seed: np.random.Generator) -> NDArray[np.bool_]:
-    """Which rows are of the first half; blocks stay whole."""
+def _first_fold(blocks: Sequence[Hashable], seed: np.random.Generator) -> NDArray[np.bool_]:
+    """Which rows are of the first fold; blocks stay whole."""
     names = list(dict.fromkeys(blocks))
     chosen = {names[k] for k in seed.permutation(len(names))[: len(names) // 2]}
     return np.array([block in chosen for block in blocks])

@@ -47,8 +47,8 @@ class SeenLines:
 class BatchingLineReader(LineTextRecognizer):
     """A `LineTextRecognizer` whose network runs in threads of its own, on lines of whoever asks.
 
-    lines: of a batch at most. seconds: that a line waits for company at most. runners: threads that run the
-    network. Call `close()` at the end: what is asked for by then is still read.
+    lines: of a batch at most. seconds: that a line waits at most for others of its bucket (lines of one padded
+    width). runners: threads that run the network. Call `close()` at the end: what is asked for by then is still read.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class BatchingLineReader(LineTextRecognizer):
     ) -> None:
         super().__init__(bundle, threads, language)
         self._batch, self._seconds = lines, seconds
-        self._waiting: dict[int, list[_Job]] = {}  # by company, oldest first
+        self._waiting: dict[int, list[_Job]] = {}  # by bucket, oldest first
         self._changed = threading.Condition()
         self._coming = 0  # pages whose lines are still being found
         self._here = threading.local()
@@ -113,7 +113,7 @@ class BatchingLineReader(LineTextRecognizer):
             self._coming -= 1
             self._changed.notify_all()
 
-    def one_look(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[_Logits]:  # noqa: ARG002
+    def view_logits(self, images: Sequence[NDArray[np.uint8]], batch_size: int = 16) -> list[_Logits]:  # noqa: ARG002
         """CTC logits (T, K) of normalised images (height, W), each cut to its own frames; see the base class."""
         due = time.monotonic() + self._seconds
         jobs = [_Job(image, due) for image in images]
@@ -122,7 +122,7 @@ class BatchingLineReader(LineTextRecognizer):
                 raise RuntimeError("the line reader is closed")
             self._arrive()
             for job in jobs:
-                self._waiting.setdefault(self.company(job.image), []).append(job)
+                self._waiting.setdefault(self.bucket(job.image), []).append(job)
             self._changed.notify_all()
         return [job.logits.result() for job in jobs]
 
@@ -157,24 +157,24 @@ class BatchingLineReader(LineTextRecognizer):
         """The batch to run next; waits for one. None when closed and empty."""
         with self._changed:
             while True:
-                company = self._ready()
-                if company is not None:
-                    jobs = self._waiting.pop(company)
+                bucket = self._ready()
+                if bucket is not None:
+                    jobs = self._waiting.pop(bucket)
                     if len(jobs) > self._batch:
-                        self._waiting[company] = jobs[self._batch :]
+                        self._waiting[bucket] = jobs[self._batch :]
                     return jobs[: self._batch]
                 if self._closed and not self._waiting:
                     return None
                 self._changed.wait(self._patience())
 
     def _ready(self) -> int | None:
-        """The company whose batch should go now: a full one where lines may still come, else the oldest."""
+        """The bucket whose batch should go now: a full one where lines may still come, else the oldest."""
         if not self._waiting:
             return None
-        full = [company for company, jobs in self._waiting.items() if len(jobs) >= self._batch]
+        full = [bucket for bucket, jobs in self._waiting.items() if len(jobs) >= self._batch]
         if full:
             return full[0]
-        oldest = min(self._waiting, key=lambda company: self._waiting[company][0].due)
+        oldest = min(self._waiting, key=lambda bucket: self._waiting[bucket][0].due)
         alone = self._coming == 0 or self._closed or self.session.alone
         return oldest if alone or self._waiting[oldest][0].due <= time.monotonic() else None
 

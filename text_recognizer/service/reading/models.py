@@ -17,7 +17,7 @@ from text_recognizer.recognition.bundle import BundleError
 from text_recognizer.recognition.layout.detector import OWN_DETECTOR
 from text_recognizer.recognition.recognizer import TextRecognizer
 from text_recognizer.recognition.text.line_recognizer import OWN_LANGUAGE
-from text_recognizer.service.monitoring.recorder import strange_share
+from text_recognizer.service.monitoring.recorder import out_of_vocabulary_share
 from text_recognizer.service.payloads import read_line
 from text_recognizer.service.reading.batching import BatchingLineReader
 
@@ -50,7 +50,7 @@ class LoadedModels:
             raise
         found = self.bundles[0].identity
         self._models = {use: {"detector": found} | self.recognizer.line_models(use) for use in (True, False)}
-        self.strange = strange_share(self.line_reader.language, self.line_reader.alphabet)
+        self.out_of_vocabulary = out_of_vocabulary_share(self.line_reader.language, self.line_reader.alphabet)
         self._lock = threading.Lock()
         self._users, self._retired = 0, False
 
@@ -102,7 +102,7 @@ class LoadedModels:
     def close(self) -> None:
         """Read what waits, then let go of networks and threads, and of their memory."""
         self.line_reader.close()
-        del self.recognizer, self.line_reader, self.strange
+        del self.recognizer, self.line_reader, self.out_of_vocabulary
         with contextlib.suppress(OSError, AttributeError):  # of another C library
             if _TRIM is not None:
                 _TRIM.malloc_trim(0)

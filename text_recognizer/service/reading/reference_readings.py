@@ -12,7 +12,7 @@ from text_recognizer.images import NORMALIZATION_VERSION, open_image
 from text_recognizer.recognition.bundle import load_bundle
 from text_recognizer.service.feedback.records import utc_now
 from text_recognizer.service.monitoring.features import ReadingFeatures, reading_features
-from text_recognizer.service.monitoring.recorder import strange_share
+from text_recognizer.service.monitoring.recorder import out_of_vocabulary_share
 from text_recognizer.service.monitoring.reference import Reference
 from text_recognizer.service.monitoring.samples import usable
 from text_recognizer.service.monitoring.store import FeatureStore
@@ -24,8 +24,8 @@ def read_features(recognizer: TextRecognizer, file: Path) -> ReadingFeatures:
     start = time.perf_counter()
     page = recognizer.read(image)
     milliseconds = 1000 * (time.perf_counter() - start)
-    strange = strange_share(recognizer.line_reader.language, recognizer.line_reader.alphabet)
-    return reading_features(image, page, utc_now(), "page", milliseconds, strange)
+    out_of_vocabulary = out_of_vocabulary_share(recognizer.line_reader.language, recognizer.line_reader.alphabet)
+    return reading_features(image, page, utc_now(), "page", milliseconds, out_of_vocabulary)
 
 
 def reference_of_pages(features: Sequence[ReadingFeatures], source: str) -> Reference:

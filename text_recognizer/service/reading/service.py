@@ -245,7 +245,7 @@ class ReadingService:
         if turn.shadowed and (shadow := self.shadow) is not None:
             for lines in seen:
                 shadow.offer(turn.document, models.models_of()["lines"], lines)
-        found = measured(pixels, page, unit, 1000 * seconds, models.strange) if self._features else None
+        found = measured(pixels, page, unit, 1000 * seconds, models.out_of_vocabulary) if self._features else None
         return Reading(page, pixels, 1000 * seconds, found)
 
     def _compare(self, models: LoadedModels, turn: Turn, confidence: float, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """Which lines are to be reviewed, and in which order: worked out once for each page, and kept in the database.
 
 A line is to be reviewed where the recogniser doubts a word of it, or where its page is unlike the usual ones. The
-rank is the confidence of the line, as in the labelling queue; on a page that is unusual it counts half: there the
+rank is the confidence of the line, as in the labelling queue; on an outlier page it counts half: there the
 confidence itself is not to be trusted.
 
 Whether one page lies far outside of what is usual, and in which of its features.
@@ -37,7 +37,7 @@ from text_recognizer.service.review.tables import ReviewLine, ReviewPage
 from text_recognizer.service.settings import Settings
 
 DOUBTFUL = 0.75  # words below are shaded on the web page (web/js/text.js)
-TRUST = 0.5  # what the confidence of a line on an unusual page counts
+TRUST = 0.5  # what the confidence of a line on an outlier page counts
 _ALERTS = 20  # the latest, whose windows count
 _FRESH = 10.0  # seconds for which reference and alerts are taken for the latest
 _LATE = timedelta(minutes=1)  # in which the features of a reading may still come
@@ -86,7 +86,7 @@ class Preparation:
             session.execute(insert(ReviewLine), rows)
 
     def _look(self, count: int) -> int:
-        """Look for what is unusual in pages that were not yet compared with the latest reference and alerts."""
+        """Look for outliers among the pages that were not yet compared with the latest reference and alerts."""
         reference, windows, stamp = self._latest()
         old = select(ReviewPage.reading, ReviewPage.page, ReadingRow.created).where(ReviewPage.looked != stamp)
         old = old.join(ReadingRow, ReadingRow.id == ReviewPage.reading).order_by(ReadingRow.created.desc())
@@ -99,12 +99,12 @@ class Preparation:
             times = [created for _, _, created in pages]
             names = {reading for reading, _, _ in pages}
             for row in self._features.of(names, min(times) - _LONGEST, max(times) + _LATE):
-                found[row.document, row.page] = unusual(row.features, reference, windows)
+                found[row.document, row.page] = outlier(row.features, reference, windows)
         soon = utc_now() - _LATE
         known = [(name, page) for name, page, at in pages if reference is None or (name, page) in found or at < soon]
         with self._database.transaction(write=True) as session:
             for name, page in sorted(known):  # in one order, so that two processes never wait for each other
-                _keep(session, name, page, found.get((name, page), Unusual()), stamp)
+                _keep(session, name, page, found.get((name, page), Outlier()), stamp)
         return len(known)
 
     def _latest(self) -> tuple[Reference | None, list[DriftWindow], str]:
@@ -137,8 +137,8 @@ def _measured(line: dict[str, Any]) -> dict[str, Any]:
     return {"confidence": sure, "doubtful": doubtful, "rank": sure if doubtful else None}
 
 
-def _keep(session: Session, reading: str, page: int, found: Unusual, stamp: str) -> None:
-    """Keep what is unusual in a page, and the ranks that follow of its lines."""
+def _keep(session: Session, reading: str, page: int, found: Outlier, stamp: str) -> None:
+    """Keep in what a page is an outlier, and the ranks that follow of its lines."""
     row = session.get(ReviewPage, (reading, page))
     if row is None:
         return
@@ -164,7 +164,7 @@ class DriftWindow:
 
 
 @dataclass(frozen=True)
-class Unusual:
+class Outlier:
     """Names of the features in which a page lies far outside, the farthest first. strange: of the reference.
     drifting: those that drifted, with the page, in the window of an alert."""
 
@@ -175,10 +175,10 @@ class Unusual:
         return bool(self.strange or self.drifting)
 
 
-def unusual(features: ReadingFeatures, reference: Reference, windows: Iterable[DriftWindow] = ()) -> Unusual:
-    """In what a page is unusual; in nothing where it cannot be compared: the crop of a line, or another version."""
+def outlier(features: ReadingFeatures, reference: Reference, windows: Iterable[DriftWindow] = ()) -> Outlier:
+    """In which features a page is an outlier; in none where it cannot be compared: a line crop, or another version."""
     if (features.unit, features.version) != (reference.unit, reference.version):
-        return Unusual()
+        return Outlier()
     far = {name: _distance(name, features, reference) for name in _compared(reference)}
     strange = [name for name, (widths, beyond) in far.items() if widths >= FAR and beyond]
     drifted = {name for w in windows if w.start <= features.created <= w.end for name in w.features}
@@ -187,7 +187,7 @@ def unusual(features: ReadingFeatures, reference: Reference, windows: Iterable[D
     def farthest(names: list[str]) -> tuple[str, ...]:
         return tuple(sorted(names, key=lambda name: (-far[name][0], name)))
 
-    return Unusual(farthest(strange), farthest(drifting))
+    return Outlier(farthest(strange), farthest(drifting))
 
 
 def _compared(reference: Reference) -> set[str]:

@@ -36,7 +36,7 @@ _DECODED = 3  # pages: whoever reviews a page asks for its lines one after the o
 @dataclass(frozen=True)
 class KeptPage:
     """A page of a reading as it is in the database. page: as it was read. corrections, marks: in order of time.
-    strange, drifting: see `prepare.Unusual`."""
+    strange, drifting: see `prepare.Outlier`."""
 
     reading: str
     number: int
@@ -124,7 +124,7 @@ class ReviewSource:
                 raise UnknownPage(GONE)
             mine = (CorrectionRow.reading == reading) & (CorrectionRow.page == number)
             made = session.scalars(select(CorrectionRow).where(mine).order_by(CorrectionRow.id))
-            unusual = session.get(ReviewPage, (reading, number))
+            outlier = session.get(ReviewPage, (reading, number))
             return KeptPage(
                 reading,
                 number,
@@ -134,8 +134,8 @@ class ReviewSource:
                 Page.from_dict(page.page),
                 [correction(row) for row in made],
                 marks(session, reading, number),
-                unusual.strange if unusual else (),
-                unusual.drifting if unusual else (),
+                outlier.strange if outlier else (),
+                outlier.drifting if outlier else (),
             )
 
 

@@ -22,7 +22,7 @@ def _reading(**more: bool) -> Mapped[str]:
 
 
 class ReviewPage(Base):
-    """A page that is in the queue. strange, drifting: names of features, see `prepare.Unusual`; looked: beside which
+    """A page that is in the queue. strange, drifting: names of features, see `prepare.Outlier`; looked: beside which
     reference and alerts they were looked for, "" where that is to be done yet."""
 
     __tablename__ = "review_pages"

@@ -38,7 +38,7 @@ from text_recognizer.learning.experiments.run import alone, run_dir, train
 from text_recognizer.learning.export.export import loaded_run, refuse_other_folders, write_run
 from text_recognizer.learning.export.model_card import write_description
 from text_recognizer.learning.export.quantize import quantize_bundle
-from text_recognizer.learning.tasks.weights import between
+from text_recognizer.learning.tasks.weights import interpolated
 from text_recognizer.paths import runs_dir
 from text_recognizer.recognition.bundle import SHIPPED, Bundle, BundleError, load_bundle
 
@@ -66,15 +66,15 @@ def fine_tune(
     resume: bool = False,
     overrides: Sequence[str] = (),
     version: str = "1",
-    share: float | None = None,
+    alpha: float | None = None,
 ) -> FineTuned:
     """Fine-tune a line bundle on folders of lines, and write the result as a bundle with `metrics.json` beside it.
 
     data: folders of lines, or of pages with PAGE or ALTO files. output: folder of the new bundle, by default named as
     the run in the working directory. name: of the run, by default made of the bundle's and the folders' names. minutes:
     of training at most, 0 for as many as the number of lines asks for. resume: go on where the run was stopped.
-    overrides: fields of the experiment, as the command line gives them. share: of the new weights in the mean that is
-    written.
+    overrides: fields of the experiment, as the command line gives them. alpha: weight of the new weights, which are
+    interpolated with the old ones.
 
     The scores are of the lines of split val (or set apart for it) and of a part of the old val sets. Raises
     FileNotFoundError and ValueError for data that cannot be used, FileExistsError where a run of that name was stopped
@@ -85,8 +85,8 @@ def fine_tune(
     own = own_lines(data, known)
     plan = plan_for(own.train_lines)
     known_lines = rehearsal(start, plan.rehearsal, own.train)
-    if share is None:
-        share = plan.share if known_lines else plan.share_alone
+    if alpha is None:
+        alpha = plan.alpha if known_lines else plan.alpha_alone
     experiment = _experiment(name or _name(start, data), start, own, known_lines, plan, list(overrides))
     output, folder = Path(output or experiment.name), run_dir(experiment)
     refuse_other_folders(output, start.folder)
@@ -101,19 +101,19 @@ def fine_tune(
     before = measure_sets(start.folder, measured_sets(own, kept, wider))
     callbacks = [KeepStart(folder), *([TimeLimit(minutes)] if minutes else [])]
     train(experiment, resume=resume, callbacks=callbacks)
-    made = _finish(folder, start, (own, kept, before), (output, version), share)
+    made = _finish(folder, start, (own, kept, before), (output, version), alpha)
     shutil.copy(made.bundle / METRICS, folder / METRICS)
     return made
 
 
-def with_share(
-    bundle: str | Path, data: Sequence[str | Path], output: Path, name: str, version: str, share: float
+def with_alpha(
+    bundle: str | Path, data: Sequence[str | Path], output: Path, name: str, version: str, alpha: float
 ) -> FineTuned:
-    """The bundle of a finished run with another share of the new weights; the other arguments as of `fine_tune`."""
+    """The bundle of a finished run with another alpha (weight of the new weights); the others as of `fine_tune`."""
     start = learnable_bundle(bundle)
     own, folder = own_lines(data, Alphabet(start.settings["alphabet"])), runs_dir() / name
     before = json.loads((folder / METRICS).read_text(encoding="utf-8"))["before"]
-    return _finish(folder, start, (own, kept_sources(start), before), (output, version), share)
+    return _finish(folder, start, (own, kept_sources(start), before), (output, version), alpha)
 
 
 def _finish(
@@ -121,14 +121,14 @@ def _finish(
     start: Bundle,
     measured: tuple[OwnLines, Sequence[LineSource], Scores],
     target: tuple[Path, str],
-    share: float,
+    alpha: float,
 ) -> FineTuned:
     """Write the bundle of a run, measured. measured: own lines, old sets and scores before; target: output, version."""
     (own, kept, before), (output, version) = measured, target
     described, state = loaded_run(folder)
     sets = measured_sets(own, kept, Alphabet(described["alphabet"]))
     with tempfile.TemporaryDirectory() as temporary:
-        made = _written(Path(temporary), (output.name, version), start, described, state, share)
+        made = _written(Path(temporary), (output.name, version), start, described, state, alpha)
         after = measure_sets(made, sets, fit=True)
         better = is_better(before, after)
         _describe(made, {"before": before, "after": after, "better": better})
@@ -209,18 +209,18 @@ def _written(
     start: Bundle,
     experiment: dict[str, Any],
     state: dict[str, Any],
-    share: float,
+    alpha: float,
 ) -> Path:
     """Write the bundle of the mean of new and old weights below `folder`, as exact as the one that it began with."""
     old = torch.load(runs_dir() / experiment["name"] / START, map_location="cpu", weights_only=True)
-    state["state_dict"] = between(old, state["state_dict"], share)
+    state["state_dict"] = interpolated(old, state["state_dict"], alpha)
     settings = {key: start.settings[key] for key in ("language", "detector", "calibration") if key in start.settings}
     provenance = {
         "steps": int(state["global_step"]),
         "minutes": round(float(state["callbacks"]["Clock"]["minutes"]), 1),
         "fine_tuned_from": start.identity,
         "learned_before": learned_rows(start),
-        "share_of_new_weights": share,
+        "share_of_new_weights": alpha,
     }
     stretch = float(start.settings["geometry"].get("stretch", 1.0))
     made = folder / identity[0]

@@ -29,15 +29,15 @@ _FALL = 0.3  # the last share of the time, in which the learning rate falls
 class Plan:
     """copies: how often each own line is taken in an epoch. rehearsal: lines of the old data in an epoch. epochs:
     passes over both. learning_rate: at its peak. frozen: convolutions, from the first, that stay as they are.
-    share: of the new weights in the mean of new and old ones; share_alone: where there is nothing to rehearse."""
+    alpha: weight of the new weights, interpolated with the old; alpha_alone: where there is nothing to rehearse."""
 
     copies: int
     rehearsal: int
     epochs: int
     learning_rate: float = 1e-3
     frozen: int = ALL_CONVOLUTIONS
-    share: float = 0.75
-    share_alone: float = 0.5
+    alpha: float = 0.75
+    alpha_alone: float = 0.5
 
 
 _STEPS = 15  # for one line; they grow with the root of the lines

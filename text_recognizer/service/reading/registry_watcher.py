@@ -20,11 +20,11 @@ _AGAIN = 60.0  # seconds until a bundle that could not be loaded is tried again
 _log = logging.getLogger("text_recognizer.models")
 
 
-class Following:
+class RegistryWatcher:
     """Keeps the models of a reading service, and the candidate beside them, to what the settings name.
 
     What cannot be loaded is told in the log, in the metrics and by `problems`, and changes nothing: what read before
-    reads on. `look` is called by one thread at a time. `close` it before the service.
+    reads on. `check` is called by one thread at a time. `close` it before the service.
 
     present: what the service was made with, as `named_models` gives it.
     """
@@ -40,15 +40,15 @@ class Following:
         self._was_promoted = False
         self._next_try = 0.0
         self.problems: list[str] = []
-        self.look()
+        self.check()
 
     @property
     def follows(self) -> bool:
         """Whether anything of what is read with may change."""
         return bool(self._names)
 
-    def look(self) -> None:
-        """Change the models where something else was promoted since the last look, which costs a look at a file."""
+    def check(self) -> None:
+        """Change the models where something else was promoted since the last check, which costs a look at a file."""
         seen = self._stamps()
         if seen == self._seen and not (self.problems and time.monotonic() >= self._next_try):
             return
