@@ -103,6 +103,8 @@ def _values(section: Any, above: str) -> Iterator[str]:
     hints = get_type_hints(type(section))
     for field in dataclasses.fields(section):
         value, hint = getattr(section, field.name), hints[field.name]
+        if presets := getattr(value, "PRESETS", None):
+            yield f"{above}{field.name}: preset = {' | '.join(presets)}"
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             yield from _values(value, f"{above}{field.name}.")
         else:

@@ -24,7 +24,7 @@ from text_recognizer.recognition.bundle import BundleError
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 
 ROOT = Path(__file__).resolve().parents[3]
-EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
+EXPERIMENTS = sorted(path for part in ("*.yaml", "releases/*.yaml") for path in (ROOT / "experiments").glob(part))
 TINY_LINES = [
     "--network.fields={stem: 4, channels: [4, 6, 8], blocks: [1, 1, 1], hidden: 8, layers: 1}",
     "--data.train=[{name: iam-train, balance: 0.5}, {name: copiste-train, lines: 4}, "

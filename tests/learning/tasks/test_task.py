@@ -34,7 +34,7 @@ def test_every_shipped_bundle_is_of_a_task_or_a_language_model():
 
 
 def test_every_experiment_of_the_folder_is_the_dataclass_of_its_task():
-    for path in (ROOT / "experiments").glob("*.yaml"):
+    for path in [*(ROOT / "experiments").glob("*.yaml"), *(ROOT / "experiments" / "releases").glob("*.yaml")]:
         experiment = load_experiment(path)
         assert type(experiment) is tasks.find(experiment.task).experiment
 

@@ -17,15 +17,51 @@ import yaml
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
-def check(value: Any, kind: Any, key: str = "") -> None:
+def check(value: Any, kind: Any, key: str = "", also: Sequence[str] = ()) -> None:
     """Raises ValueError where `value`, as YAML gives it, is no `kind`: a dataclass (of a mapping), a list, a tuple,
-    a Literal, a union, or a plain type. key: what the message calls it, "trainer.epochs"."""
+    a Literal, a union, or a plain type. key: what the message calls it, "trainer.epochs". also: keys of its own that
+    the nearest one may be, beside the fields."""
     if dataclasses.is_dataclass(kind):
-        _check_mapping(value, fields_of(kind), key)
+        _check_mapping(value, fields_of(kind), key, [*also, *(["preset"] if presets_of(kind) else [])])
     elif get_origin(kind) in (list, tuple):
         _check_items(value, kind, key)
     elif not _fits(value, kind):
         raise ValueError(f"{key} must be {_described(kind)}, not {value!r}{_near_choice(value, kind)}")
+
+
+def presets_of(kind: Any) -> dict[str, dict[str, Any]]:
+    """The named settings of a dataclass, the fields of each that differ from the defaults; empty if it has none."""
+    return getattr(kind, "PRESETS", {})
+
+
+def expand_presets(value: Any, kind: Any, key: str = "") -> Any:
+    """A copy of `value` in which each preset is written out: all fields of the dataclass with the values of the preset.
+
+    A section that has presets may be the name of one, or a mapping with `preset` and the fields that differ from it.
+    Raises ValueError for a name that is no preset.
+    """
+    if not dataclasses.is_dataclass(kind):
+        return value
+    presets = presets_of(kind)
+    if presets and isinstance(value, str):
+        return _preset(value, kind, key)
+    if not isinstance(value, dict):
+        return value
+    hints, prefix = fields_of(kind), f"{key}." if key else ""
+    expanded = {name: expand_presets(part, hints.get(name), f"{prefix}{name}") for name, part in value.items()}
+    if presets and "preset" in expanded:
+        return _preset(expanded.pop("preset"), kind, f"{prefix}preset") | expanded
+    return expanded
+
+
+def _preset(name: Any, kind: Any, key: str) -> dict[str, Any]:
+    """All fields of a preset, as YAML would give them."""
+    presets = presets_of(kind)
+    if name not in list(presets):
+        choices = ", ".join(map(repr, presets))
+        raise ValueError(f"{key} must be one of {choices}, not {name!r}{_nearest(name, list(presets))}")
+    values = dataclasses.asdict(kind(**presets[name]))
+    return {field: list(value) if isinstance(value, tuple) else value for field, value in values.items()}
 
 
 def read_yaml(path: Path, what: str) -> Any:
@@ -81,7 +117,8 @@ def read_overrides(arguments: Sequence[str], kind: Any) -> list[tuple[list[str],
             text = rest.pop(0)
         if text is None and hint is not bool:
             raise ValueError(f"--{key} needs a value: --{key}=...")
-        found.append((path, True if text is None else text if hint is str else yaml_value(text)))
+        value = True if text is None else text if hint is str else yaml_value(text)
+        found.append((path, expand_presets(value, hint, ".".join(path))))
     return found
 
 
@@ -133,13 +170,13 @@ def _all_keys(kind: Any, above: str = "") -> list[str]:
     return keys
 
 
-def _check_mapping(value: Any, known: dict[str, Any], key: str) -> None:
+def _check_mapping(value: Any, known: dict[str, Any], key: str, also: Sequence[str] = ()) -> None:
     if not isinstance(value, dict):
         raise ValueError(f"{key or 'the experiment'} must hold fields with values, not {value!r}")
     prefix = f"{key}." if key else ""
     for name, part in value.items():
         if name not in known:
-            raise unknown(f"{prefix}{name}", [f"{prefix}{field}" for field in known])
+            raise unknown(f"{prefix}{name}", [f"{prefix}{field}" for field in (*known, *also)])
         check(part, known[name], f"{prefix}{name}")
 
 
@@ -203,5 +240,9 @@ def _described(kind: Any) -> str:
 def _near_choice(value: Any, kind: Any) -> str:
     """The choice that was meant, where a text is close to one."""
     choices = [choice for choice in get_args(kind) if isinstance(choice, str)] if get_origin(kind) is Literal else []
+    return _nearest(value, choices)
+
+
+def _nearest(value: Any, choices: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(value), choices, n=1)
     return f"; the nearest is {near[0]!r}" if near else ""

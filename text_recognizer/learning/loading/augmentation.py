@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -17,7 +18,22 @@ class LineAugmentation:
     horizontal and overall scale. shift: rows up or down, standard deviation; with `size` it stands for
     crops that are taller or tighter than the database's. elastic: pixels, standard deviation.
     pen: probability of thinner or thicker strokes. spans: at most so many hidden columns of up to 12 pixels.
+    PRESETS: named settings that an experiment may give instead, the fields of each that differ from the defaults.
     """
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "mild": {
+            "probability": 0.65,
+            "rotation": 0.4,
+            "shear": 0.12,
+            "stretch": (0.88, 1.12),
+            "size": (0.9, 1.06),
+            "elastic": 1.0,
+            "pen": 0.25,
+            "spans": 1,
+        },
+        "moderate": {},
+    }
 
     probability: float = 0.85
     rotation: float = 0.5
