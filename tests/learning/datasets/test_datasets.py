@@ -12,7 +12,7 @@ from tests.helpers.pen_files import write_ondb
 from text_recognizer.alphabet import Alphabet
 from text_recognizer.images import LINE_HEIGHT
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import FEW_LINES, LeftOut, warn_if_few
+from text_recognizer.learning.datasets.exclusions import FEW_LINES, Exclusions, warn_if_few
 from text_recognizer.learning.datasets.iam import iam_lines
 from text_recognizer.learning.datasets.lines import LineLabel
 from text_recognizer.learning.datasets.pages import TracedPage
@@ -196,10 +196,10 @@ def test_lines_that_a_bundle_cannot_spell_are_named(bare_data, caplog):
 
 
 def test_what_is_left_out_is_counted_and_a_few_are_named():
-    left_out = LeftOut("letters")
+    exclusions = Exclusions("letters")
     for number in range(5):
-        left_out.add("no text", f"p.xml, line {number}")
-    (sentence,) = left_out.lines()
+        exclusions.add("no text", f"p.xml, line {number}")
+    (sentence,) = exclusions.lines()
     assert sentence == "letters: left out 5 lines: no text: p.xml, line 0; p.xml, line 1; p.xml, line 2; and 2 more"
 
 

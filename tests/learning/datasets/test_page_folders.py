@@ -10,7 +10,7 @@ from text_recognizer.formats import FORMATS
 from text_recognizer.formats.ground_truth import read_ground_truth
 from text_recognizer.formats.xml import parse_xml
 from text_recognizer.learning.datasets import page_folders
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.page_folders import image_of, own_stem, split_files
 from text_recognizer.learning.datasets.page_xml import read_page
 from text_recognizer.learning.datasets.page_xml_regions import page_regions
@@ -174,11 +174,11 @@ def test_lines_that_were_drawn_later_stand_where_the_file_says(tmp_path, order):
     picture(tmp_path / "p.png")
     path = write(tmp_path / "p.xml", content)
     assert FORMATS["page"].read(content.encode()).text == "first\nsecond\nthird\nfourth"
-    assert [found["text"] for found in read_page(path, LeftOut("x")).lines] == ["first", "second", "third", "fourth"]
-    left_out = LeftOut("x")
-    (region,) = page_regions(str(tmp_path), "train", left_out)
+    assert [found["text"] for found in read_page(path, Exclusions("x")).lines] == ["first", "second", "third", "fourth"]
+    exclusions = Exclusions("x")
+    (region,) = page_regions(str(tmp_path), "train", exclusions)
     assert [found.text for found in region.lines] == ["first", "second", "third", "fourth"]
-    assert left_out.count == 0
+    assert exclusions.count == 0
 
 
 def test_the_order_of_regions_is_that_of_the_groups_or_else_of_the_regions():
@@ -222,9 +222,9 @@ def test_hyphens_and_marks_that_nobody_sees_lose_no_line(tmp_path, line, text):
     content = content[:start] + line + content[end:]
     picture(tmp_path / "p.png")
     path = write(tmp_path / "p.xml", content)
-    page = read_page(path, left_out := LeftOut("x"))
+    page = read_page(path, exclusions := Exclusions("x"))
     assert [found["text"] for found in page.lines] == [text, TEXTS[1]]
-    assert left_out.count == 0
+    assert exclusions.count == 0
     truth = read_ground_truth(parse_xml(content.encode()))  # what `label import` reads
     assert truth.page.lines[0].text == text
     assert " ".join(word.text for word in truth.page.lines[0].words) == text
@@ -244,7 +244,7 @@ def test_a_line_with_a_soft_hyphen_is_learned(bare_data, tmp_path, caplog):
 def test_what_a_model_read_and_nobody_checked_is_no_ground_truth(tmp_path):
     picture(tmp_path / "p.png")
     lines = line("a", BOXES[0], "checked") + line("b", BOXES[1], "not", 'custom="labeling {status:model;}"')
-    page = read_page(write(tmp_path / "p.xml", page_xml("p.png", PAGE, lines)), left_out := LeftOut("x"))
+    page = read_page(write(tmp_path / "p.xml", page_xml("p.png", PAGE, lines)), exclusions := Exclusions("x"))
     assert [found["text"] for found in page.lines] == ["checked"]
     assert len(page.silent) == 1
-    assert "nobody has checked" in " ".join(left_out.lines())
+    assert "nobody has checked" in " ".join(exclusions.lines())

@@ -8,7 +8,7 @@ from PIL import ExifTags, Image, ImageDraw
 
 from text_recognizer.formats.alto_reader import line_text
 from text_recognizer.formats.xml import parse_file
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.page_folders import split_files
 from text_recognizer.learning.datasets.page_xml import read_page
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset
@@ -92,9 +92,9 @@ def test_every_version_gives_the_same_lines(tmp_path, content):
     (tmp_path / "page").mkdir()
     draw(tmp_path / "p.png")
     (tmp_path / "page" / "p.xml").write_text(content, encoding="utf-8")
-    page = read_page(tmp_path / "page" / "p.xml", left_out := LeftOut("x"))
+    page = read_page(tmp_path / "page" / "p.xml", exclusions := Exclusions("x"))
     assert [line["text"] for line in page.lines] == TEXTS
-    assert left_out.count == 0
+    assert exclusions.count == 0
     for line, (x, y, w, h) in zip(page.lines, BOXES, strict=True):
         assert np.min(line["polygon"], axis=0) == pytest.approx((x, y))
         assert np.max(line["polygon"], axis=0) == pytest.approx((x + w, y + h))
@@ -118,7 +118,7 @@ def test_pages_are_opened_as_reading_opens_them(tmp_path, kind):
         plain = np.array(picture)
         store(picture, tmp_path / "p.png", kind)
     (tmp_path / "p.xml").write_text(page_xml("p.png", "2019-07-15"), encoding="utf-8")
-    page = read_page(tmp_path / "p.xml", LeftOut("x"))
+    page = read_page(tmp_path / "p.xml", Exclusions("x"))
     assert (page.image() == plain).all()
     assert np.max(page.lines[0]["polygon"], axis=0) == pytest.approx((340, 80))
 
@@ -131,7 +131,7 @@ def test_a_file_of_the_picture_as_it_is_stored_is_taken_so(tmp_path):
         plain = np.array(picture)
         picture.save(tmp_path / "p.png", exif=exif)
     (tmp_path / "p.xml").write_text(page_xml("p.png", "2019-07-15"), encoding="utf-8")
-    assert (read_page(tmp_path / "p.xml", LeftOut("x")).image() == plain).all()
+    assert (read_page(tmp_path / "p.xml", Exclusions("x")).image() == plain).all()
 
 
 @pytest.fixture
@@ -171,8 +171,8 @@ def test_splits_by_lists_and_by_folders(folder):
 
 def read(folder: Path, content: str):
     (folder / "p0.xml").write_text(content, encoding="utf-8")
-    left_out = LeftOut("x")
-    return read_page(folder / "p0.xml", left_out).lines, left_out
+    exclusions = Exclusions("x")
+    return read_page(folder / "p0.xml", exclusions).lines, exclusions
 
 
 def test_what_is_odd_is_mended_or_left_out(folder):
@@ -181,16 +181,16 @@ def test_what_is_odd_is_mended_or_left_out(folder):
     bare = '<TextLine id="b"><Baseline points="10,90 300,90"/><TextEquiv><Unicode>bare</Unicode></TextEquiv></TextLine>'
     empty = '<TextLine id="c"><Coords points="1,2 3,4 5,6"/><TextEquiv><Unicode> </Unicode></TextEquiv></TextLine>'
     lost = '<TextLine id="d"><TextEquiv><Unicode>lost</Unicode></TextEquiv></TextLine>'
-    lines, left_out = read(folder, page_xml("p0.png", "2019-07-15", far + bare + empty + lost))
+    lines, exclusions = read(folder, page_xml("p0.png", "2019-07-15", far + bare + empty + lost))
     assert [line["text"] for line in lines] == ["far", "bare"]
     assert np.array(lines[0]["polygon"]).min() == 0
     assert np.array(lines[0]["polygon"]).max() == 399
     assert len(lines[1]["polygon"]) >= 4
-    assert {reason: len(places) for reason, places in left_out.reasons.items()} == {
+    assert {reason: len(places) for reason, places in exclusions.reasons.items()} == {
         "no text": 1,
         "neither outline nor baseline": 1,
     }
-    assert "p0.xml, line c" in " ".join(left_out.lines())
+    assert "p0.xml, line c" in " ".join(exclusions.lines())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.pen_files import LINES, write_ondb, zigzag
 from tests.learning.datasets.test_page_sets import write_page
 from text_recognizer.images import LINE_HEIGHT
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.sources import LineSource, line_dataset
 from text_recognizer.learning.loading.line_batches import MixedLines
 from text_recognizer.learning.synthesis.iam_ondb import iam_ondb_lines, pen_lines, share_of_height, spaced
@@ -191,7 +191,7 @@ def test_strokes_that_do_not_belong_to_the_table_are_refused(ondb):
     table = ondb / "iam_ondb" / "lines.tsv"
     table.write_text("\n".join(table.read_text(encoding="utf-8").splitlines()[:-1]) + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match=f"has {len(LINES) - 1} lines, strokes.npz {len(LINES)}"):
-        pen_lines("train", LeftOut("x"))
+        pen_lines("train", Exclusions("x"))
 
 
 @pytest.mark.parametrize(

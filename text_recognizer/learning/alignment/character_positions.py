@@ -16,7 +16,7 @@ from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import LineStrip, normalize_line_with_box
 from text_recognizer.learning.alignment.forced_alignment import ALIGNMENT_VERSION, align, centers_of, extents_of
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.iam_paragraphs import iam_line_boxes
 from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.page_xml_regions import Region, page_regions
@@ -96,7 +96,7 @@ def page_paragraph_places(paragraphs: ParagraphDataset, path: str, split: str) -
     recognizer = LineTextRecognizer()
 
     def made() -> Iterator[Places]:
-        for (image, _), region in zip(_items(paragraphs), page_regions(path, split, LeftOut(path)), strict=True):
+        for (image, _), region in zip(_items(paragraphs), page_regions(path, split, Exclusions(path)), strict=True):
             yield region_character_places(image, region, recognizer)
 
     return _stored_places(paragraphs, "pages-paragraphs", recognizer, made(), paragraphs.key)

@@ -44,7 +44,7 @@ def alphabet_mark() -> str:
     return "-any-alphabet" if keeps_any_character() else f"-alphabet{fingerprint(CHARACTERS)}"
 
 
-class LeftOut:
+class Exclusions:
     """The lines that are left out of a dataset, counted by reason, the first few of each named."""
 
     def __init__(self, dataset: str) -> None:

@@ -33,7 +33,7 @@ from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.formats.xml import parse_file
 from text_recognizer.images import normalize_line
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.lines_tsv import read_table
@@ -83,25 +83,25 @@ def iam_lines(split: str) -> LineDataset:
         return _original(folder, split)
     rows = iam_rows(split)
     key = f"iam-{split}-{fingerprint(data_dir() / 'iam' / 'lines.tsv')}"
-    left_out, alphabet, samples = LeftOut(f"iam-{split}"), Alphabet(), []
+    exclusions, alphabet, samples = Exclusions(f"iam-{split}"), Alphabet(), []
     for row in rows:
         label = LineLabel(row["line_id"], normalize_text(row["text"]), f"iam-{row['writer']}", "iam")
-        if not left_out.unknown(label.text, alphabet, f"{folder / 'lines.tsv'}, line {row['line']}"):
+        if not exclusions.unknown(label.text, alphabet, f"{folder / 'lines.tsv'}, line {row['line']}"):
             samples.append((folder / "lines" / f"{label.identifier}.webp", label))
-    return cached_lines(cache_dir(), key, _read(samples), len(samples), left_out)
+    return cached_lines(cache_dir(), key, _read(samples), len(samples), exclusions)
 
 
 def _original(folder: Path, split: str) -> LineDataset:
     lines = split_lines(folder, split)
-    left_out, alphabet, samples = LeftOut(f"iam-{split}"), Alphabet(), []
+    exclusions, alphabet, samples = Exclusions(f"iam-{split}"), Alphabet(), []
     for line in lines:
         if line.crossed_out:
-            left_out.add("crossed-out words", line.identifier)
-        elif not left_out.unknown(line.text, alphabet, line.identifier):
+            exclusions.add("crossed-out words", line.identifier)
+        elif not exclusions.unknown(line.text, alphabet, line.identifier):
             label = LineLabel(line.identifier, line.text, f"iam-{line.writer}", "iam")
             samples.append((line_image(folder, line.identifier), label))
     key = f"iam-original-{split}-{fingerprint([label for _, label in samples], folder.resolve())}"
-    return cached_lines(cache_dir(), key, _read(samples), len(samples), left_out)
+    return cached_lines(cache_dir(), key, _read(samples), len(samples), exclusions)
 
 
 def _read(samples: list[tuple[Path, LineLabel]]) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:

@@ -20,7 +20,7 @@ from PIL import Image
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.learning.datasets import iam
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.iam import IAM, iam_rows
 from text_recognizer.learning.datasets.paragraphs import (
     PAGE_WIDTH,
@@ -83,11 +83,11 @@ def iam_paragraphs(split: str) -> ParagraphDataset:
     """
     folder = data_dir() / "iam"
     forms = _all_forms(split)
-    left_out = LeftOut(f"iam-paragraphs-{split}")
-    forms = [form for form in forms if _legible(form, left_out)]
+    exclusions = Exclusions(f"iam-paragraphs-{split}")
+    forms = [form for form in forms if _legible(form, exclusions)]
     texts = [(form.identifier, form.writer, [(line.box, line.text) for line in form.lines]) for form in forms]
     key = f"iam-paragraphs-{split}-{fingerprint(BLOCK_VERSION, texts, folder.resolve())}"
-    return cached_paragraphs(cache_dir(), key, _blocks(forms), len(forms), left_out)
+    return cached_paragraphs(cache_dir(), key, _blocks(forms), len(forms), exclusions)
 
 
 def _all_forms(split: str) -> list[Form]:
@@ -128,12 +128,14 @@ def _original_forms(folder: Path, split: str) -> list[Form]:
     return forms
 
 
-def _legible(form: Form, left_out: LeftOut) -> bool:
+def _legible(form: Form, exclusions: Exclusions) -> bool:
     alphabet = Alphabet()
     if len(form.lines) < 2:
-        left_out.add("fewer than two lines with a text", form.identifier)
+        exclusions.add("fewer than two lines with a text", form.identifier)
         return False
-    return not any(left_out.unknown(line.text, alphabet, f"{form.identifier}-{line.number:02d}") for line in form.lines)
+    return not any(
+        exclusions.unknown(line.text, alphabet, f"{form.identifier}-{line.number:02d}") for line in form.lines
+    )
 
 
 def consecutive(lines: Sequence[_Line]) -> list[_Line]:

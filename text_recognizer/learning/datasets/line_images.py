@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import ImageError, normalize_line, open_image
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.paths import cache_dir
@@ -57,21 +57,21 @@ def line_images(path: str, split: str) -> LineDataset:
         )
     if split not in parts:
         raise ValueError(f"{folder} has no lines of split {split!r}; there are: {', '.join(parts)}")
-    left_out, alphabet = LeftOut(f"{folder.name}-{split}"), Alphabet()
+    exclusions, alphabet = Exclusions(f"{folder.name}-{split}"), Alphabet()
     samples = []
     for image, given in sorted(parts[split].items()):
         text, where = normalize_text(given), str(image)
         if not image.is_file():
-            left_out.add("no image", where)
+            exclusions.add("no image", where)
         elif not text:
-            left_out.add("no text", where)
-        elif not left_out.unknown(text, alphabet, where):
+            exclusions.add("no text", where)
+        elif not exclusions.unknown(text, alphabet, where):
             identifier = image.relative_to(folder).with_suffix("").as_posix().replace("/", "-")
             samples.append((image, LineLabel(identifier, text, f"{folder.name}-{image.parent.name}", folder.name)))
     if not samples:
-        raise ValueError("; ".join(left_out.lines()))
+        raise ValueError("; ".join(exclusions.lines()))
     key = f"line-images-{folder.name}-{split}-{fingerprint([label for _, label in samples], *(p for p, _ in samples))}"
-    return cached_lines(cache_dir(), key, _read(samples), len(samples), left_out)
+    return cached_lines(cache_dir(), key, _read(samples), len(samples), exclusions)
 
 
 def holds_line_images(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
-from text_recognizer.learning.datasets.exclusions import LeftOut, alphabet_mark
+from text_recognizer.learning.datasets.exclusions import Exclusions, alphabet_mark
 
 
 @dataclass(frozen=True)
@@ -63,24 +63,24 @@ def cached_lines(
     key: str,
     samples: Iterable[tuple[NDArray[np.uint8], LineLabel]],
     total: int | None = None,
-    left_out: LeftOut | None = None,
+    exclusions: Exclusions | None = None,
 ) -> LineDataset:
     """The dataset stored under `key`, made from `samples` (normalised images) where it is not there yet.
 
-    left_out: what the samples lack, said once, when they are made.
+    exclusions: what the samples lack, said once, when they are made.
 
     The folder appears whole or not at all: an interrupted preparation leaves nothing behind to be mistaken
     for a dataset. The key contains the version of the normalisation, and the alphabet where lines are left out for
     it, so a change of either makes a new one.
     """
-    if left_out is not None:
+    if exclusions is not None:
         key += alphabet_mark()
     folder = cache / f"{key}-normalization{NORMALIZATION_VERSION}"
     if not (folder / "index.json").exists():
         with whole_folder(folder) as partial:
             _write(partial, track(samples, description=f"preparing {key}", total=total))
-            if left_out:
-                left_out.say()
+            if exclusions:
+                exclusions.say()
     return LineDataset(folder)
 
 

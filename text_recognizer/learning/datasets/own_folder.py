@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import ImageError, normalize_line, open_image
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.datasets.registry import Description, register
 from text_recognizer.lines_tsv import TABLE, read_table
@@ -68,9 +68,9 @@ def folder_lines(path: str, split: str) -> LineDataset:
     table = folder / TABLE
     if not path or not table.is_file():
         raise FileNotFoundError(f"there is no lines.tsv in {folder}: `path` names a folder of exported lines")
-    left_out = LeftOut(f"{folder.name}-{split}")
-    rows = _rows(table, split, left_out)
-    return cached_lines(cache_dir(), _key(folder, split), _read(rows, folder / "lines"), len(rows), left_out)
+    exclusions = Exclusions(f"{folder.name}-{split}")
+    rows = _rows(table, split, exclusions)
+    return cached_lines(cache_dir(), _key(folder, split), _read(rows, folder / "lines"), len(rows), exclusions)
 
 
 def forget_prepared(folder: Path) -> None:
@@ -85,7 +85,7 @@ def _key(folder: Path, split: str) -> str:
     return f"folder-{folder.name}-{split}-{fingerprint((folder / TABLE).read_bytes())}"
 
 
-def _rows(table: Path, split: str, left_out: LeftOut) -> list[dict[str, str]]:
+def _rows(table: Path, split: str, exclusions: Exclusions) -> list[dict[str, str]]:
     read = read_table(table)
     read.require(REQUIRED)
     rows = [row | {"line": str(number)} for number, row in read.records()]
@@ -98,11 +98,11 @@ def _rows(table: Path, split: str, left_out: LeftOut) -> list[dict[str, str]]:
     for row in chosen:
         text, where = normalize_text(row["text"]), f"{table}, line {row['line']}"
         if not text:
-            left_out.add("no text", where)
-        elif not left_out.unknown(text, alphabet, where):
+            exclusions.add("no text", where)
+        elif not exclusions.unknown(text, alphabet, where):
             known.append(row)
     if not known:
-        raise ValueError("; ".join(left_out.lines()))
+        raise ValueError("; ".join(exclusions.lines()))
     return known
 
 

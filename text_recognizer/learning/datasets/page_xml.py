@@ -24,7 +24,7 @@ from text_recognizer.formats.ground_truth import read_ground_truth
 from text_recognizer.formats.xml import parse_file
 from text_recognizer.images import CUT_VERSION
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.lines import LineDataset, cached_lines
 from text_recognizer.learning.datasets.page_folders import SPLITS, image_of, split_files
 from text_recognizer.learning.datasets.pages import PageTruth, baseline_in, cut_lines
@@ -58,23 +58,23 @@ def xml_page_lines(path: str, split: str) -> LineDataset:
     Raises FileNotFoundError and ValueError that name the file at fault.
     """
     folder = Path(path).expanduser().resolve()
-    left_out = LeftOut(f"{folder.name}-{split}")
+    exclusions = Exclusions(f"{folder.name}-{split}")
     files = split_files(path, split)
-    truth = [read_page(file, left_out) for file in files]
+    truth = [read_page(file, exclusions) for file in files]
     if not any(page.lines for page in truth):
-        raise ValueError("; ".join(left_out.lines()) or f"the files of split {split!r} in {folder} have no lines")
+        raise ValueError("; ".join(exclusions.lines()) or f"the files of split {split!r} in {folder} have no lines")
     made_of = CUT_VERSION, READING_VERSION, *files, *(page.path for page in truth)
     key = f"xml-{folder.name}-{split}-{fingerprint(*made_of)}"
-    return cached_lines(cache_dir(), key, cut_lines(folder.name, truth, left_out), left_out=left_out)
+    return cached_lines(cache_dir(), key, cut_lines(folder.name, truth, exclusions), exclusions=exclusions)
 
 
-def read_page(path: Path, left_out: LeftOut) -> PageTruth:
+def read_page(path: Path, exclusions: Exclusions) -> PageTruth:
     """One PAGE or ALTO file: its image, its lines in pixels of that, outlines clipped to it.
 
     Its lines are those of `PageTruth`, in reading order, and say their region and their number on the page too.
 
     Raises ValueError where the file is neither or its image is no image of that shape, and FileNotFoundError
-    where the image is missing; lines that cannot be used are added to `left_out`.
+    where the image is missing; lines that cannot be used are added to `exclusions`.
     """
     root = parse_file(path)
     try:
@@ -91,10 +91,10 @@ def read_page(path: Path, left_out: LeftOut) -> PageTruth:
         placed = len(line.polygon) >= 3 or len(line.baseline) >= 2
         found = _in_pixels(line, scale, size) | {"region": mark.block, "number": number} if placed else {}
         if mark.status == "model" or not line.text.strip():
-            left_out.add("a model's reading that nobody has checked" if line.text.strip() else "no text", where)
+            exclusions.add("a model's reading that nobody has checked" if line.text.strip() else "no text", where)
             silent += [found] * placed
         elif not placed:
-            left_out.add("neither outline nor baseline", where)
+            exclusions.add("neither outline nor baseline", where)
         else:
             lines.append(found)
     return PageTruth(picture.stem, picture, lines, silent, as_stored)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.iam_paragraphs import consecutive
 from text_recognizer.learning.datasets.page_folders import split_files
 from text_recognizer.learning.datasets.page_xml import OWN_PAGES, READING_VERSION, read_page
@@ -91,23 +91,23 @@ def xml_page_paragraphs(path: str, split: str) -> ParagraphDataset:
     Lines that cannot be used are counted and named. Raises FileNotFoundError and ValueError that name the file at
     fault.
     """
-    folder, left_out = Path(path).expanduser().resolve(), LeftOut(f"{Path(path).name}-{split}")
-    regions = page_regions(path, split, left_out)
+    folder, exclusions = Path(path).expanduser().resolve(), Exclusions(f"{Path(path).name}-{split}")
+    regions = page_regions(path, split, exclusions)
     if not regions:
-        raise ValueError("; ".join(left_out.lines()) or f"the files of split {split!r} in {folder} have no lines")
+        raise ValueError("; ".join(exclusions.lines()) or f"the files of split {split!r} in {folder} have no lines")
     detector = LineDetector()
     files = [*split_files(path, split), *dict.fromkeys(region.page.path for region in regions)]
     made_of = fingerprint(REGION_VERSION, READING_VERSION, detector.bundle.sha256, *files)
     key = f"pages-paragraphs-{folder.name}-{split}-{made_of}"
-    return cached_paragraphs(cache_dir(), key, _samples(regions, folder.name, detector), len(regions), left_out)
+    return cached_paragraphs(cache_dir(), key, _samples(regions, folder.name, detector), len(regions), exclusions)
 
 
-def page_regions(path: str, split: str, left_out: LeftOut) -> list[Region]:
+def page_regions(path: str, split: str, exclusions: Exclusions) -> list[Region]:
     """The paragraphs of a split, in the order of the files; arguments and errors as of `xml_page_paragraphs`."""
-    return [region for file in split_files(path, split) for region in _regions(read_page(file, left_out), left_out)]
+    return [region for file in split_files(path, split) for region in _regions(read_page(file, exclusions), exclusions)]
 
 
-def _regions(page: PageTruth, left_out: LeftOut) -> Iterator[Region]:
+def _regions(page: PageTruth, exclusions: Exclusions) -> Iterator[Region]:
     regions: dict[str, list[dict[str, Any]]] = {}
     for line in page.lines:
         regions.setdefault(line["region"], []).append(line)
@@ -115,23 +115,23 @@ def _regions(page: PageTruth, left_out: LeftOut) -> Iterator[Region]:
     with Image.open(page.path) as image:
         size = image.size
     for name, members in regions.items():
-        usable = _usable(members, page, left_out)
+        usable = _usable(members, page, exclusions)
         run = consecutive(usable) if usable else []
         if not _below_each_other(run):
             for one in run:
-                left_out.add("a region whose lines do not stand below each other", _where(page, one.number))
+                exclusions.add("a region whose lines do not stand below each other", _where(page, one.number))
         elif run:
             own = {one.number for one in run}
             others = [outline for number, outline in outlines.items() if number not in own]
             yield Region(f"{page.identifier}-{name}", page, run, _block(run, size), others)
 
 
-def _usable(members: list[dict[str, Any]], page: PageTruth, left_out: LeftOut) -> list[RegionLine]:
+def _usable(members: list[dict[str, Any]], page: PageTruth, exclusions: Exclusions) -> list[RegionLine]:
     """The lines of a region without a character outside the alphabet."""
     alphabet, usable = Alphabet(), []
     for line in members:
         text = normalize_text(line["text"])
-        if not left_out.unknown(text, alphabet, _where(page, line["number"])):
+        if not exclusions.unknown(text, alphabet, _where(page, line["number"])):
             usable.append(RegionLine(line["number"], text, np.array(line["polygon"]), np.array(line["baseline"])))
     return usable
 

@@ -26,7 +26,7 @@ from text_recognizer.images import CUT_VERSION, cut_line, normalize_line, open_i
 from text_recognizer.images.normalize import ink_density, remove_rules
 from text_recognizer.images.open import image_header, read_file
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.iam import IAM
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.datasets.page_sets import PAGE_SETS, VERBATIM, PageSet, Rule, Transcription, page_set
@@ -136,13 +136,13 @@ def page_lines(name: str, split: str) -> LineDataset:
     """
     truth, transcription = pages(name, split), page_set(name).transcription
     made_of = fingerprint(data_dir() / name / "pages.json", CUT_VERSION, SPLIT_VERSION, transcription)
-    left_out = LeftOut(f"{name}-{split}")
-    samples = cut_lines(name, truth, left_out, transcription)
-    return cached_lines(cache_dir(), f"{name}-{split}-{made_of}", samples, left_out=left_out)
+    exclusions = Exclusions(f"{name}-{split}")
+    samples = cut_lines(name, truth, exclusions, transcription)
+    return cached_lines(cache_dir(), f"{name}-{split}-{made_of}", samples, exclusions=exclusions)
 
 
 def cut_lines(
-    name: str, truth: list[PageTruth], left_out: LeftOut, transcription: Transcription = VERBATIM
+    name: str, truth: list[PageTruth], exclusions: Exclusions, transcription: Transcription = VERBATIM
 ) -> Iterator[tuple[NDArray[np.uint8], LineLabel]]:
     """The handwritten lines of pages whose text is known, normalised, and their labels; each page is a writer."""
     alphabet = Alphabet()
@@ -150,29 +150,29 @@ def cut_lines(
         image = page.image()
         for number, line in enumerate(page.lines):
             where = f"{page.path}, line {number + 1}"
-            text = _handwritten(line, transcription, left_out, where)
-            if not text or left_out.unknown(text, alphabet, where):
+            text = _handwritten(line, transcription, exclusions, where)
+            if not text or exclusions.unknown(text, alphabet, where):
                 continue
             picture = _cut(image, line)
             if picture is None:
-                left_out.add("no ink in the outline", where)
+                exclusions.add("no ink in the outline", where)
             elif picture.shape[1] < LEAST_COLUMNS * len(text):
-                left_out.add("more text than there is room for in the outline", where)
+                exclusions.add("more text than there is room for in the outline", where)
             else:
                 yield picture, LineLabel(f"{page.identifier}-{number:02d}", text, f"{name}-{page.identifier}", name)
 
 
-def _handwritten(line: dict[str, Any], transcription: Transcription, left_out: LeftOut, where: str) -> str | None:
+def _handwritten(line: dict[str, Any], transcription: Transcription, exclusions: Exclusions, where: str) -> str | None:
     """The plain text of a line of handwriting; None, and counted, where it is none or the text is not known."""
     text = transcription.plain(line["text"])
     if line.get("kind") == "printed":
-        left_out.add("printed", where)
+        exclusions.add("printed", where)
     elif text is None:
-        left_out.add("crossed-out, unread or inserted words", where)
+        exclusions.add("crossed-out, unread or inserted words", where)
     elif not text:
-        left_out.add("no text", where)
+        exclusions.add("no text", where)
     elif len(line["polygon"]) < 3 or len(line["baseline"]) < 2:
-        left_out.add("no outline", where)
+        exclusions.add("no outline", where)
     else:
         return text
     return None

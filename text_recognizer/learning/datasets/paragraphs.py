@@ -19,7 +19,7 @@ from rich.progress import track
 from text_recognizer.atomic_files import whole_folder
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.images.normalize import ink_density
-from text_recognizer.learning.datasets.exclusions import LeftOut, alphabet_mark
+from text_recognizer.learning.datasets.exclusions import Exclusions, alphabet_mark
 
 #: Columns of a whole page at the scale of paragraphs.
 PAGE_WIDTH = 1240
@@ -98,21 +98,21 @@ def cached_paragraphs(
     key: str,
     samples: Iterable[tuple[Image, ParagraphLabel]],
     total: int | None = None,
-    left_out: LeftOut | None = None,
+    exclusions: Exclusions | None = None,
 ) -> ParagraphDataset:
     """The dataset stored under `key`, made from `samples` where it is not there yet; whole or not at all.
 
     The key contains the version of the normalisation, which finds the ink, and the alphabet where lines are left out
     for it. Raises ValueError without samples.
     """
-    if left_out is not None:
+    if exclusions is not None:
         key += alphabet_mark()
     folder = cache / f"{key}-normalization{NORMALIZATION_VERSION}"
     if not (folder / "index.json").exists():
         with whole_folder(folder) as partial:
             _write(partial, key, track(samples, description=f"preparing {key}", total=total))
-            if left_out:
-                left_out.say()
+            if exclusions:
+                exclusions.say()
     return ParagraphDataset(folder)
 
 

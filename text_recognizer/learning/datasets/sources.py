@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from text_recognizer.alphabet import Alphabet
-from text_recognizer.learning.datasets.exclusions import LeftOut, any_alphabet
+from text_recognizer.learning.datasets.exclusions import Exclusions, any_alphabet
 from text_recognizer.learning.datasets.lines import LineDataset
 from text_recognizer.learning.datasets.paragraphs import MixedParagraphs, ParagraphDataset
 from text_recognizer.learning.datasets.registry import load
@@ -91,9 +91,11 @@ def lines_within(source: LineSource, alphabet: Alphabet, extend: bool | None = N
     if extend is None:
         extend = any(character not in usual for character in alphabet.characters)
     lines = open_lines(source) if extend else line_dataset(source)
-    left_out = LeftOut(source.name)
-    known = [n for n, label in enumerate(lines.labels) if not left_out.unknown(label.text, alphabet, label.identifier)]
-    left_out.say()
+    exclusions = Exclusions(source.name)
+    known = [
+        n for n, label in enumerate(lines.labels) if not exclusions.unknown(label.text, alphabet, label.identifier)
+    ]
+    exclusions.say()
     return lines if len(known) == len(lines) else lines.only(known)
 
 

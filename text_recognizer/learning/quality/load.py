@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from text_recognizer.images import cut_line
-from text_recognizer.learning.datasets.exclusions import LeftOut, any_alphabet
+from text_recognizer.learning.datasets.exclusions import Exclusions, any_alphabet
 from text_recognizer.learning.datasets.line_images import holds_line_images
 from text_recognizer.learning.datasets.page_folders import splits_of
 from text_recognizer.learning.datasets.page_xml import read_page
@@ -92,26 +92,26 @@ def _xml_lines(folder: Path) -> Gathered:
     """The lines of PAGE and ALTO files of every split there is, and the files that cannot be used."""
     lines: list[InspectedLine] = []
     broken: list[Concern] = []
-    left_out = LeftOut(folder.name)
+    exclusions = Exclusions(folder.name)
     for split, files in splits_of(str(folder)).items():
         for file in files:
             try:
-                page = read_page(file, left_out)
+                page = read_page(file, exclusions)
             except (ValueError, OSError) as problem:
                 broken.append(Concern(file.name, str(problem)))
                 continue
             lines += [_cut(page, file, number, line, split) for number, line in enumerate(page.lines)]
     return Gathered(
-        folder.name, f"lines of PAGE or ALTO files in {folder}", "lines", lines, _xml_findings(broken, left_out)
+        folder.name, f"lines of PAGE or ALTO files in {folder}", "lines", lines, _xml_findings(broken, exclusions)
     )
 
 
-def _xml_findings(broken: list[Concern], left_out: LeftOut) -> list[Finding]:
+def _xml_findings(broken: list[Concern], exclusions: Exclusions) -> list[Finding]:
     findings = []
     if broken:
         found = f"{count(len(broken), 'file')} that cannot be used."
         findings.append(error("page-files", found, "Correct or remove them: training would stop at them.", broken))
-    for reason, places in left_out.reasons.items():
+    for reason, places in exclusions.reasons.items():
         concerns = [Concern(place) for place in places]
         found = f"{count(len(places), 'line')} with {reason}."
         findings.append(warning("left-out", found, "Training leaves them out; add what is missing.", concerns))

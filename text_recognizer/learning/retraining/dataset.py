@@ -11,7 +11,7 @@ from text_recognizer.atomic_files import whole_folder
 from text_recognizer.learning.datasets.own_folder import check_manifest, read_manifest
 from text_recognizer.learning.evaluation.suites.suite import Suite
 from text_recognizer.learning.retraining.corrections import TRAIN, VAL, Corrections, sides_of
-from text_recognizer.learning.retraining.exclusions import LeftOut, left_out
+from text_recognizer.learning.retraining.exclusions import Exclusion, exclusions
 from text_recognizer.learning.retraining.history import by_reading
 from text_recognizer.learning.retraining.state import Place, read_json, write_json
 from text_recognizer.lines_tsv import TABLE
@@ -47,7 +47,7 @@ def make_dataset(
 ) -> None:
     """Export the corrections, leave out what must not be used, and write the rest; whole or not at all.
 
-    known: sides of lines. suites, model: as of `left_out`. Raises NothingLeftError.
+    known: sides of lines. suites, model: as of `exclusions`. Raises NothingLeftError.
     """
     lines = [line for line in corrections.lines() if not line.untaught]
     if not lines:
@@ -56,7 +56,7 @@ def make_dataset(
     shutil.rmtree(place.exported, ignore_errors=True)
     try:
         skipped = _exported(place, corrections, sides)
-        reasons = left_out(place.exported, suites, model, say)
+        reasons = exclusions(place.exported, suites, model, say)
         gone = {name for reason in reasons for name in reason.lines}
         about = {
             "corrected": max(line.corrected for line in lines).isoformat(),
@@ -86,7 +86,7 @@ def read_dataset(place: Place) -> Dataset:
     apart = {
         f"left out of {side}": [name for name, of in about["sides"].items() if of == side] for side in (TRAIN, VAL)
     }
-    reasons = [LeftOut(**reason) for reason in about["left_out"]]
+    reasons = [Exclusion(**reason) for reason in about["left_out"]]
     counts = {reason.why: len(reason.lines) for reason in reasons}
     return Dataset(
         manifest.version,

@@ -35,7 +35,7 @@ _JUDGED = 1000  # lines that the recogniser reads to dispute their labels, at mo
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Exclusion:
     """Lines that are left out for one reason. code: short, stays. why: for people. lines: their identifiers."""
 
     code: str
@@ -43,7 +43,7 @@ class LeftOut:
     lines: tuple[str, ...]
 
 
-def left_out(folder: Path, suites: Sequence[Suite], model: str | Path, say: Callable[[str], None]) -> list[LeftOut]:
+def exclusions(folder: Path, suites: Sequence[Suite], model: str | Path, say: Callable[[str], None]) -> list[Exclusion]:
     """What of a folder of lines must not be used; a line is named once, with the first reason against it.
 
     suites: whose evaluation sets are compared, as far as they are given. model: disputes labels.
@@ -61,7 +61,7 @@ def left_out(folder: Path, suites: Sequence[Suite], model: str | Path, say: Call
         if finding.severity is Severity.ERROR:
             names = {name for concern in finding.concerns for name in _concerned(finding.code, concern)} - gone
             gone |= names
-            found += [LeftOut(finding.code, finding.found, tuple(sorted(names)))] * bool(names)
+            found += [Exclusion(finding.code, finding.found, tuple(sorted(names)))] * bool(names)
     return found
 
 
@@ -95,7 +95,7 @@ def _pixels(small: Gray) -> str:
     return hashlib.sha256(f"{small.shape}".encode() + np.ascontiguousarray(small).tobytes()).hexdigest()
 
 
-def _duplicates(held: Sequence[InspectedLine], own: Sequence[InspectedLine]) -> list[LeftOut]:
+def _duplicates(held: Sequence[InspectedLine], own: Sequence[InspectedLine]) -> list[Exclusion]:
     """Own lines that are in an evaluation set, and lines to learn from that are among the own ones of val."""
     seen = []
     for line in sorted(own, key=lambda line: line.split != VAL):  # val first: the others are its duplicates
@@ -113,8 +113,8 @@ def _duplicates(held: Sequence[InspectedLine], own: Sequence[InspectedLine]) -> 
             one = first if _EVALUATION not in sides and second.split == VAL else second
             (tested if _EVALUATION in sides else measured).add(one.identifier)
     reasons = (
-        LeftOut("in-a-suite", "the line is in an evaluation set of the suites", tuple(sorted(tested))),
-        LeftOut("in-own-val", "the line is among the own ones of val, too", tuple(sorted(measured - tested))),
+        Exclusion("in-a-suite", "the line is in an evaluation set of the suites", tuple(sorted(tested))),
+        Exclusion("in-own-val", "the line is among the own ones of val, too", tuple(sorted(measured - tested))),
     )
     return [reason for reason in reasons if reason.lines]
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from text_recognizer.alphabet import Alphabet, normalize_text
 from text_recognizer.images import LINE_HEIGHT, normalize_line
 from text_recognizer.learning.datasets.cache_keys import fingerprint
-from text_recognizer.learning.datasets.exclusions import LeftOut
+from text_recognizer.learning.datasets.exclusions import Exclusions
 from text_recognizer.learning.datasets.lines import LineDataset, LineLabel, cached_lines
 from text_recognizer.learning.datasets.pages import LEAST_COLUMNS
 from text_recognizer.learning.datasets.registry import Description, register
@@ -64,8 +64,8 @@ class PenLine:
     ends: NDArray[np.bool_]
 
 
-def pen_lines(split: str, left_out: LeftOut) -> list[PenLine]:
-    """The lines of a split; those with crossed-out words (`#`) or outside the alphabet are added to `left_out`.
+def pen_lines(split: str, exclusions: Exclusions) -> list[PenLine]:
+    """The lines of a split; those with crossed-out words (`#`) or outside the alphabet are added to `exclusions`.
 
     Raises FileNotFoundError where the database is missing, and ValueError where table and strokes do not belong
     together.
@@ -83,8 +83,8 @@ def pen_lines(split: str, left_out: LeftOut) -> list[PenLine]:
             continue
         text = spaced(row["text"])
         if "#" in text:
-            left_out.add("crossed-out words", row["line_id"])
-        elif not left_out.unknown(text, alphabet, row["line_id"]):
+            exclusions.add("crossed-out words", row["line_id"])
+        elif not exclusions.unknown(text, alphabet, row["line_id"]):
             part = slice(offsets[number], offsets[number + 1])
             points = np.cumsum(moves[part].astype(np.int64), axis=0).astype(np.float64)
             label = LineLabel(row["line_id"], text, f"iam-ondb-{_writer(row)}", "iam-ondb")
@@ -195,24 +195,24 @@ def iam_ondb_lines(split: str, seed: int = 1, renderings: int = 1) -> LineDatase
     """
     if renderings < 0:
         raise ValueError(f"renderings of iam-ondb are 0 (drawn anew each time) or more, not {renderings}")
-    left_out = LeftOut(f"iam-ondb-{split}")
-    lines = pen_lines(split, left_out)
+    exclusions = Exclusions(f"iam-ondb-{split}")
+    lines = pen_lines(split, exclusions)
     table, strokes = (data_dir() / "iam_ondb" / name for name in ("lines.tsv", "strokes.npz"))
     made_of = ONDB_VERSION, table, strokes
     if split == "val":
-        samples = _samples(lines, left_out, "val", 1, None)
-        return cached_lines(cache_dir(), f"iam-ondb-val-{fingerprint(*made_of)}", samples, len(lines), left_out)
+        samples = _samples(lines, exclusions, "val", 1, None)
+        return cached_lines(cache_dir(), f"iam-ondb-val-{fingerprint(*made_of)}", samples, len(lines), exclusions)
     strips = margin_strips()
     if renderings == 0:
-        left_out.say()
+        exclusions.say()
         return DrawnAnew(lines, strips)
-    samples = _samples(lines, left_out, str(seed), renderings, strips)
+    samples = _samples(lines, exclusions, str(seed), renderings, strips)
     key = f"iam-ondb-{split}-{seed}-{renderings}-{fingerprint(*made_of, strips.tobytes())}"
-    return cached_lines(cache_dir(), key, samples, renderings * len(lines), left_out)
+    return cached_lines(cache_dir(), key, samples, renderings * len(lines), exclusions)
 
 
 def _samples(
-    lines: Sequence[PenLine], left_out: LeftOut, seed: str, renderings: int, strips: Image | None
+    lines: Sequence[PenLine], exclusions: Exclusions, seed: str, renderings: int, strips: Image | None
 ) -> Iterator[tuple[Image, LineLabel]]:
     """Each line drawn `renderings` times; strips: None for good scans alone."""
     for rendering in range(renderings):
@@ -222,7 +222,7 @@ def _samples(
             noise = np.random.default_rng(rng.getrandbits(63))
             image = draw_clean(line, rng, noise) if strips is None else draw(line, rng, noise, strips)
             if not image.any() or image.shape[1] < LEAST_COLUMNS * len(line.label.text):
-                left_out.add("more text than there is room for", line.label.identifier)
+                exclusions.add("more text than there is room for", line.label.identifier)
                 continue
             identifier = f"{line.label.identifier}-{rendering}" if renderings > 1 else line.label.identifier
             yield image, replace(line.label, identifier=identifier)
