@@ -13,7 +13,7 @@ from tests.learning.tasks.test_characters import call
 from text_recognizer.alphabet import CHARACTERS, Alphabet
 from text_recognizer.images import NORMALIZATION_VERSION
 from text_recognizer.learning import networks
-from text_recognizer.learning.tasks import pretrained
+from text_recognizer.learning.export import pretrained
 from text_recognizer.learning.tasks.base import NetworkChoice
 from text_recognizer.learning.tasks.warm_start import load_bundle_weights
 from text_recognizer.learning.tasks.weights import adopt_shape
