@@ -16,7 +16,7 @@ from text_recognizer.learning import networks
 from text_recognizer.learning.export import pretrained
 from text_recognizer.learning.tasks.base import NetworkChoice
 from text_recognizer.learning.tasks.warm_start import load_bundle_weights
-from text_recognizer.learning.tasks.weights import adopt_shape
+from text_recognizer.learning.tasks.weights import adopted_shape
 from text_recognizer.recognition.bundle import load_bundle
 from text_recognizer.recognition.text.line_geometry import LineGeometry
 
@@ -81,8 +81,7 @@ def test_the_bundle_says_whose_weights_they_are(bundle):
 
 @installed
 def test_a_training_starts_from_it_with_an_lstm_of_its_own(bundle, original):
-    choice = NetworkChoice("lcnet-svtr", {"hidden": 16})
-    adopt_shape(choice, bundle.folder)
+    choice = adopted_shape(NetworkChoice("lcnet-svtr", {"hidden": 16}), bundle.folder)
     alphabet = Alphabet(bundle.settings["alphabet"] + "Ψ")
     network = networks.build("lcnet-svtr", classes=len(alphabet), **choice.fields)
     load_bundle_weights(network, bundle.folder, alphabet)
