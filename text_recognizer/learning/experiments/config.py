@@ -43,6 +43,17 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         raise ValueError(f"{described(layers)}: {error}") from error
 
 
+def make_experiment(content: dict[str, Any], overrides: list[str] | None = None) -> Experiment:
+    """The experiment of nested mappings with overrides; ValueError as of `load_experiment`."""
+    kind = tasks.find(content["task"]).experiment
+    content = expand_presets(content, kind)
+    check(content, kind)
+    for field_path, value in read_overrides(overrides or [], kind):
+        assign(content, field_path, value)
+    check(content, kind)
+    return _made(content, kind)
+
+
 def _mapping(content: Any) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
@@ -55,17 +66,6 @@ def _checked(layer: Layer, kind: type[Experiment]) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{layer.path}: {error}") from error
     return content
-
-
-def make_experiment(content: dict[str, Any], overrides: list[str] | None = None) -> Experiment:
-    """The experiment of nested mappings with overrides; ValueError as of `load_experiment`."""
-    kind = tasks.find(content["task"]).experiment
-    content = expand_presets(content, kind)
-    check(content, kind)
-    for field_path, value in read_overrides(overrides or [], kind):
-        assign(content, field_path, value)
-    check(content, kind)
-    return _made(content, kind)
 
 
 def _made(content: dict[str, Any], kind: type[Experiment]) -> Experiment:

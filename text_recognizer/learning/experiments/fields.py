@@ -19,8 +19,8 @@ _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 def check(value: Any, kind: Any, key: str = "", also: Sequence[str] = ()) -> None:
     """Raises ValueError where `value`, as YAML gives it, is no `kind`: a dataclass (of a mapping), a list, a tuple,
-    a Literal, a union, or a plain type. key: what the message calls it, "trainer.epochs". also: keys of its own that
-    the nearest one may be, beside the fields."""
+    a Literal, a union, or a plain type. key: what the message calls it, "trainer.epochs". also: further keys to
+    suggest for a misspelled one."""
     if dataclasses.is_dataclass(kind):
         _check_mapping(value, fields_of(kind), key, [*also, *(["preset"] if presets_of(kind) else [])])
     elif get_origin(kind) in (list, tuple):
